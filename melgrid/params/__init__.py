@@ -1,0 +1,29 @@
+"""The vocabulary: features, grids, ids. Light to import; knows nothing of audio, files or processes."""
+
+from melgrid.params.constant_q import Cqt, Vqt
+from melgrid.params.features import Feature, Waveform, canonical_json
+from melgrid.params.grid import Grid, grid_schema
+from melgrid.params.spectral import Chroma, LogMel, Mel, Mfcc, Stft
+
+__all__ = [
+    # features
+    "Chroma",
+    "Cqt",
+    "Feature",
+    "LogMel",
+    "Mel",
+    "Mfcc",
+    "Stft",
+    "Vqt",
+    "Waveform",
+    # grids
+    "Grid",
+    "grid_schema",
+    # identity
+    "KINDS",
+    "canonical_json",
+]
+
+KINDS: dict[str, type[Feature]] = {
+    kind.model_fields["kind"].default: kind for kind in (LogMel, Mel, Stft, Cqt, Vqt, Mfcc, Chroma, Waveform)
+}

@@ -1,0 +1,296 @@
+"""From lists of values to features: the grid file, the ``--feature`` shorthand, the cartesian product.
+
+A list is an axis. Axes vary in the order in which they are written, the last fastest; equal features merge.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from melgrid.errors import ParameterError
+from melgrid.params.features import Feature
+
+__all__ = ["Grid", "grid_schema"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One combination of values and the place that it came from, for error messages."""
+
+    place: str
+    values: Mapping[str, Any]
+
+    @property
+    def is_native(self) -> bool:
+        return self.values.get("sr") == "native"
+
+    def feature(self) -> Feature:
+        try:
+            return Feature.parse(dict(self.values))
+        except ParameterError as error:
+            raise ParameterError(f"{self.place}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Several features, written with lists.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+        Use `from_toml`, `from_entries`, `from_shorthand` or `product`; a grid checks itself when it is made.
+    """
+
+    entries: tuple[Entry, ...]
+
+    def __post_init__(self) -> None:
+        if not self.entries:
+            raise ParameterError("the grid is empty: name at least one feature, e.g. kind = 'logmel'")
+        for entry in self.entries:
+            if not entry.is_native:
+                entry.feature()
+
+    @classmethod
+    def from_entries(cls, entries: Iterable[Mapping[str, Any]], *, place: str = "grid", **defaults: Any) -> Grid:
+        """Expand tables of parameters, each value a scalar or a list of scalars.
+
+        Parameters
+        ----------
+        entries : iterable of mappings
+            Each with ``kind`` and parameters; a list is an axis.
+        place : str
+            Where the entries stand, for error messages.
+        **defaults
+            Values for parameters that an entry leaves out, e.g. ``dtype="float32"``.
+
+        Returns
+        -------
+        Grid
+
+        Raises
+        ------
+        ParameterError
+            Naming the entry, the value, the rule and the nearest right spelling.
+        """
+        expanded: list[Entry] = []
+        for number, table in enumerate(entries, start=1):
+            expanded += _expand({**defaults, **table}, f"{place}, entry {number}")
+        return cls(tuple(expanded))
+
+    @classmethod
+    def from_toml(cls, path: str | Path, **defaults: Any) -> Grid:
+        """Read a grid file: a list of ``[[features]]`` tables.
+
+        Parameters
+        ----------
+        path : str or Path
+        **defaults
+            As in `from_entries`.
+
+        Returns
+        -------
+        Grid
+
+        Raises
+        ------
+        ParameterError
+            The file is missing, is not TOML, or a parameter breaks a rule.
+        """
+        path = Path(path)
+        try:
+            document = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise ParameterError(f"grid file {path}: there is no such file") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ParameterError(f"grid file {path}: cannot be read as TOML: {error}") from None
+        for key in document:
+            if key != "features":
+                raise ParameterError(f"grid file {path}: unknown table {key!r}; only [[features]] is known")
+        tables = document.get("features", [])
+        if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+            raise ParameterError(f"grid file {path}: features must be a list of tables, written [[features]]")
+        return cls.from_entries(tables, place=path.name, **defaults)
+
+    @classmethod
+    def from_shorthand(cls, texts: Sequence[str], **defaults: Any) -> Grid:
+        """Read ``"logmel sr=22050 n_fft=512,1024"``: a kind, then ``key=value`` or ``key=value,value``.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        **defaults
+            As in `from_entries`.
+
+        Returns
+        -------
+        Grid
+
+        Raises
+        ------
+        ParameterError
+            A text is not of that form, or a parameter breaks a rule.
+        """
+        return cls.from_entries([_parse_shorthand(text) for text in texts], place="--feature", **defaults)
+
+    @classmethod
+    def product(cls, kind: str, **values: Any) -> Grid:
+        """All combinations of the given values, e.g. ``Grid.product("logmel", n_fft=[512, 1024])``.
+
+        Parameters
+        ----------
+        kind : str
+        **values
+            Parameters of the kind; a list is an axis.
+
+        Returns
+        -------
+        Grid
+
+        Raises
+        ------
+        ParameterError
+        """
+        return cls.from_entries([{"kind": kind, **values}], place="Grid.product")
+
+    @property
+    def needs_native(self) -> bool:
+        """Whether some entry takes the corpus's own rate."""
+        return any(entry.is_native for entry in self.entries)
+
+    def resolve(self, native_sr: int | None = None) -> tuple[Feature, ...]:
+        """Return the features, without repeats, in the order of the grid.
+
+        Parameters
+        ----------
+        native_sr : int or None, Hz
+            What ``sr = "native"`` stands for.
+
+        Returns
+        -------
+        tuple of Feature
+
+        Raises
+        ------
+        ParameterError
+            An entry says ``sr = "native"`` and no rate was given.
+        """
+        features: dict[str, Feature] = {}
+        for entry in self.entries:
+            if entry.is_native:
+                if native_sr is None:
+                    raise ParameterError(f"{entry.place}: sr='native' needs a corpus, whose clips share one rate")
+                entry = Entry(entry.place, {**entry.values, "sr": native_sr})
+            feature = entry.feature()
+            features.setdefault(feature.id, feature)
+        return tuple(features.values())
+
+    def __iter__(self) -> Iterator[Feature]:
+        return iter(self.resolve())
+
+    def __len__(self) -> int:
+        return len(self.resolve())
+
+    def __add__(self, other: Grid) -> Grid:
+        return Grid(self.entries + other.entries)
+
+
+def _expand(table: Mapping[str, Any], place: str) -> list[Entry]:
+    kind = table.get("kind", "?")
+    axes: list[list[tuple[str, Any]]] = []
+    for name, value in table.items():
+        choices = _choices(name, value)
+        if not choices:
+            raise ParameterError(f"{place} ({kind}): {name}=[]: an empty list leaves no feature")
+        axes.append([(name, choice) for choice in choices])
+    varied = {axis[0][0] for axis in axes if len(axis) > 1}
+    entries = []
+    for combination in itertools.product(*axes):
+        shown = ", ".join([f"{k}={v}" for k, v in combination if k in varied])
+        entries.append(Entry(f"{place} ({shown})" if shown else place, dict(combination)))
+    return entries
+
+
+def _choices(name: str, value: Any) -> list[Any]:
+    if not isinstance(value, (list, tuple, range)):
+        return [value]
+    if name == "range_db" and not any(isinstance(item, (list, tuple)) for item in value):
+        return [value]  # itself a pair: an axis of it is a list of pairs
+    return list(value)
+
+
+def _parse_shorthand(text: str) -> dict[str, Any]:
+    words = text.split()
+    if not words or "=" in words[0]:
+        raise ParameterError(f"--feature {text!r}: must begin with a kind, e.g. 'logmel sr=22050 n_mels=96,128'")
+    table: dict[str, Any] = {"kind": words[0]}
+    for word in words[1:]:
+        name, equals, value = word.partition("=")
+        if not (name and equals and value):
+            raise ParameterError(f"--feature {text!r}: {word!r} is not of the form key=value or key=value,value")
+        if name in table:
+            raise ParameterError(f"--feature {text!r}: {name} is given twice; write {name}=value,value for an axis")
+        if name == "range_db":
+            table[name] = [_scalar(v) for v in value.split(":")]
+        else:
+            values = [_scalar(v) for v in value.split(",")]
+            table[name] = values if len(values) > 1 else values[0]
+    return table
+
+
+def _scalar(text: str) -> Any:
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return value if isinstance(value, (bool, int, float, str)) else text
+
+
+def grid_schema() -> dict[str, Any]:
+    """JSON schema of a grid file: what an editor needs to check and complete it.
+
+    Returns
+    -------
+    dict, JSON schema draft 2020-12
+    """
+    from melgrid.params import KINDS
+
+    tables = []
+    for name, model in KINDS.items():
+        schema = model.model_json_schema()
+        properties: dict[str, Any] = {}
+        for field, rule in schema["properties"].items():
+            if field == "kind":
+                properties[field] = {"const": name}
+            else:
+                if field == "sr":
+                    rule = {"anyOf": [_bare(rule), {"const": "native"}], "default": 22050}
+                options = [_bare(rule), {"type": "array", "items": _bare(rule), "minItems": 1}]
+                extra = {k: rule[k] for k in ("default", "title") if k in rule}
+                properties[field] = {"anyOf": options, **extra}
+        tables.append(
+            {
+                "type": "object",
+                "title": name,
+                "description": schema.get("description", ""),
+                "properties": properties,
+                "required": ["kind"],
+                "additionalProperties": False,
+            }
+        )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "melgrid grid file",
+        "type": "object",
+        "properties": {"features": {"type": "array", "minItems": 1, "items": {"oneOf": tables}}},
+        "required": ["features"],
+        "additionalProperties": False,
+    }
+
+
+def _bare(rule: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in rule.items() if k not in ("default", "title")}

@@ -1,0 +1,68 @@
+"""Pydantic's findings in our words: the value, the rule, the nearest right spelling."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+__all__ = ["describe", "nearest"]
+
+# Consequences of another finding in the same list.
+_ECHOES = {"default_factory_not_called"}
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the known word that looks most like `word`, else the list of known words.
+
+    Parameters
+    ----------
+    word : str
+    known : iterable of str
+
+    Returns
+    -------
+    str, begins with a blank
+    """
+    words = sorted(known)
+    match = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
+    return f" Did you mean {match[0]!r}?" if match else f" Known: {', '.join(words)}."
+
+
+def describe(error: ValidationError, fields: Iterable[str]) -> str:
+    """One line per finding of a pydantic error.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    fields : iterable of str
+        Names that would have been right, for the spelling hint.
+
+    Returns
+    -------
+    str
+    """
+    lines: dict[str, None] = {}
+    for finding in error.errors(include_url=False):
+        if finding["type"] in _ECHOES:
+            continue
+        name = str(finding["loc"][0]) if finding["loc"] else ""
+        value = finding["input"]
+        if finding["type"] == "extra_forbidden":
+            lines[f"{name}: unknown parameter.{nearest(name, fields)}"] = None
+        elif finding["type"] == "value_error" and not name:
+            lines[finding["msg"].removeprefix("Value error, ")] = None
+        elif finding["type"] == "literal_error" and isinstance(value, str):
+            expected = finding.get("ctx", {}).get("expected", "")
+            words = [w.strip().strip("'") for w in expected.replace(" or ", ", ").split(",")]
+            lines[f"{name}={value!r}: must be {expected}.{_close(value, words)}"] = None
+        else:
+            text = finding["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            lines[f"{name}={value!r}: must be {text}"] = None
+    return "; ".join(lines)
+
+
+def _close(word: str, words: list[str]) -> str:
+    match = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.5)
+    return f" Did you mean {match[0]!r}?" if match else ""
