@@ -1,0 +1,5 @@
+"""``python -m melgrid``."""
+
+from melgrid.cli import main
+
+main()

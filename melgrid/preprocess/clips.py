@@ -1,0 +1,149 @@
+"""From a corpus's table to a store's: class numbers in place of names, and a place in a shard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from melgrid.errors import DatasetError, ParameterError
+from melgrid.params import Feature
+from melgrid.preprocess.forecast import frame_bytes
+from melgrid.store.deal import clips_per_shard, deal
+from melgrid.transforms import num_frames
+
+if TYPE_CHECKING:
+    from melgrid.datasets import Dataset
+
+__all__ = ["clip_rows", "dealt", "known_bad", "native_rate", "take"]
+
+
+def take(dataset: Dataset, limit: int | None) -> Dataset:
+    """Keep the first clips of a corpus in the order in which a store deals them: a fair sample.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    limit : int or None
+        Number of clips; None takes all.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ParameterError
+        `limit` is below 1.
+    DatasetError
+        There is no clip.
+    """
+    table = dataset.clips
+    if len(table) == 0:
+        raise DatasetError(f"{dataset.name}: no clip in {dataset.root}; there is nothing to preprocess")
+    if limit is None or limit >= len(table):
+        return dataset
+    if limit < 1:
+        raise ParameterError(f"limit={limit}: must be at least 1")
+    _, order = deal(table["clip_id"].tolist(), len(table))
+    return replace(dataset, clips=table[order < limit].reset_index(drop=True))
+
+
+def clip_rows(dataset: Dataset) -> pd.DataFrame:
+    """Put a corpus's clips into a store's columns.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Returns
+    -------
+    DataFrame
+        Labels are lists of class numbers.
+    """
+    clips = dataset.clips
+    numbers = {name: number for number, name in enumerate(dataset.classes)}
+    if dataset.task == "multi":
+        labels = [[numbers[name] for name in names] for names in clips["labels"]]
+    else:
+        labels = [[numbers[name]] if isinstance(name, str) else [] for name in clips["label"].astype(object)]
+    return clips[["clip_id", "path", "split", "fold", "group", "start", "end"]].assign(
+        labels=pd.Series(labels, dtype=object)
+    )
+
+
+def dealt(rows: pd.DataFrame, features: tuple[Feature, ...], nominal_seconds: float, shard_bytes: int) -> pd.DataFrame:
+    """Deal the clips of a new store to shards.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From `clip_rows`.
+    features : tuple of Feature
+        The largest of them decides how many clips fill a shard.
+    nominal_seconds : float
+        Usual length of a clip.
+    shard_bytes : int
+        Size that shards aim for.
+
+    Returns
+    -------
+    DataFrame
+        With columns shard and row, in their order.
+    """
+    largest = max(num_frames(f, round(nominal_seconds * f.sr)) * frame_bytes(f) for f in features)
+    shard, row = deal(rows["clip_id"].tolist(), clips_per_shard(len(rows), largest, shard_bytes))
+    return rows.assign(shard=shard, row=row).sort_values(["shard", "row"], ignore_index=True)
+
+
+def known_bad(dataset: Dataset, table: pd.DataFrame) -> pd.Series[str]:
+    """Why a clip of a store's table is known to be bad, None where it is not.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    table : DataFrame
+        The store's clips.
+
+    Returns
+    -------
+    Series of str or None, aligned with `table`
+    """
+    reasons = dict(zip(dataset.clips["clip_id"], dataset.clips["known_bad"], strict=True))
+    return pd.Series([reasons[clip] for clip in table["clip_id"]], index=table.index, dtype=object)
+
+
+def native_rate(dataset: Dataset) -> int:
+    """Find the one rate of all clips, from the headers of the files.
+
+    Parameters
+    ----------
+    dataset : Dataset
+
+    Returns
+    -------
+    int, Hz
+
+    Raises
+    ------
+    ParameterError
+        The clips have several rates, or none can be read.
+    """
+    import soundfile
+
+    rates: dict[int, str] = {}
+    for path in dict.fromkeys(dataset.clips.loc[dataset.clips["known_bad"].isna(), "path"]):
+        try:
+            rates.setdefault(soundfile.info(str(dataset.root / path)).samplerate, path)
+        except (soundfile.LibsndfileError, OSError):
+            continue  # the run will say what is wrong with it
+        if len(rates) > 1:
+            (one, path_one), (other, path_other) = rates.items()
+            raise ParameterError(
+                f"sr='native': the clips do not share one rate ({path_one}: {one} Hz, {path_other}: {other} Hz); "
+                "name a rate"
+            )
+    if not rates:
+        raise ParameterError("sr='native': no file's header can be read; name a rate")
+    return next(iter(rates))

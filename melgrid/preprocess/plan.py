@@ -1,0 +1,250 @@
+"""The grid as a graph: what features have in common is computed once per clip.
+
+samples -> signal (channels, rate) -> spectrum (window, framing, smallest hop) -> tap (every k-th frame, filter
+bank) -> feature (scale). Nodes are keyed by the parameters that matter to them; equal nodes run once. A frame's
+numbers do not depend on what else is in the grid, so a feature computed alone is equal, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from melgrid.errors import ParameterError
+from melgrid.params import Cqt, Feature, Waveform
+from melgrid.params.spectral import Spectral
+from melgrid.preprocess.signal import SignalKey, mix, resample, signal_key
+from melgrid.transforms import Framing, Tap, finish, framing_of, plan_of, spectra, tap_of
+
+__all__ = ["Plan", "Spectrum", "compile_plan", "compute"]
+
+Float32 = npt.NDArray[np.float32]
+Values = npt.NDArray[Any]
+Stage = Callable[[str], AbstractContextManager[Any]]
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """One pass of framing and Fourier transform, and what is taken from it.
+
+    Attributes
+    ----------
+    signal : SignalKey
+    framing : Framing
+        With the smallest hop of the features that share it.
+    taps : tuple of Tap
+    users : tuple of (Spectral, int)
+        Each feature and the number of its tap.
+    """
+
+    signal: SignalKey
+    framing: Framing
+    taps: tuple[Tap, ...]
+    users: tuple[tuple[Spectral, int], ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A compiled grid.
+
+    Attributes
+    ----------
+    features : tuple of Feature
+    signals : tuple of SignalKey
+        Each is mixed and resampled once per clip.
+    spectra : tuple of Spectrum
+        Each is transformed once per clip.
+    direct : tuple of Waveform or Cqt
+        Waveforms and wavelet transforms, which take the signal itself.
+    """
+
+    features: tuple[Feature, ...]
+    signals: tuple[SignalKey, ...]
+    spectra: tuple[Spectrum, ...]
+    direct: tuple[Waveform | Cqt, ...]
+
+    def run(
+        self, samples: Float32, sr: int, *, stage: Stage = lambda name: nullcontext()
+    ) -> Iterator[tuple[Feature, Values, int]]:
+        """Compute all features of one clip.
+
+        Parameters
+        ----------
+        samples : ndarray of float32, shape (n_samples, n_channels), full scale +-1
+        sr : int, Hz
+        stage : callable(name) -> context manager
+            Entered around the work of "resample" and "spectrum".
+
+        Yields
+        ------
+        feature : Feature
+        values : ndarray of float32 or complex64, shape (frames, bins[, channels])
+            No frames when the signal is too short.
+        num_samples : int
+            Length of the signal.
+
+        Raises
+        ------
+        ClipError
+            The clip does not have the channels that a feature keeps.
+        """
+        mixed: dict[int | None, Float32] = {}
+        for key in self.signals:
+            channels, target, res_type = key
+            with stage("resample"):
+                if channels not in mixed:
+                    mixed[channels] = mix(samples, channels)
+                y = resample(mixed[channels], sr, target, res_type)
+            octaves: list[dict[Any, Any]] = [{} for _ in range(channels or 1)]
+            for spectrum in self.spectra:
+                if spectrum.signal == key:
+                    with stage("spectrum"):
+                        taken = _per_channel(y, partial(_taken, spectrum))
+                    for feature, number in spectrum.users:
+                        with stage("spectrum"):
+                            values = finish(feature, taken[number])
+                        yield feature, values, y.shape[-1]
+            for whole in self.direct:
+                if signal_key(whole) == key:
+                    with stage("spectrum"):
+                        values = _from_signal(whole, y, octaves)
+                    yield whole, values, y.shape[-1]
+
+    def describe(self) -> str:
+        """Draw the graph as indented text, one line per node with the number of features that use it.
+
+        Returns
+        -------
+        str
+        """
+        lines = [f"decode once -> {_count(len(self.signals), 'signal')}, {_count(len(self.features), 'feature')}"]
+        for key in self.signals:
+            channels, sr, _ = key
+            lines.append(f"  {'mono' if channels is None else f'{channels} channels'}, {sr} Hz")
+            for spectrum in (s for s in self.spectra if s.signal == key):
+                f = spectrum.framing
+                shared = f"  (shared by {len(spectrum.users)} features)" if len(spectrum.users) > 1 else ""
+                lines.append(f"    spectrum n_fft={f.n_fft} hop_length={f.hop_length}{shared}")
+                for feature, number in spectrum.users:
+                    step = spectrum.taps[number].step
+                    every = f"  one frame in {step}" if step > 1 else ""
+                    lines.append(f"      {feature.id}{every}")
+            lines += [f"    {feature.id}" for feature in self.direct if signal_key(feature) == key]
+        return "\n".join(lines)
+
+
+def _taken(spectrum: Spectrum, channel: Float32, _: int) -> list[Values]:
+    return spectra(channel, spectrum.framing, spectrum.taps)
+
+
+def compile_plan(features: Iterable[Feature]) -> Plan:
+    """Find what the features of a grid share.
+
+    Parameters
+    ----------
+    features : iterable of Feature
+        Without repeats.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ParameterError
+        There is no feature.
+    """
+    features = tuple(features)
+    if not features:
+        raise ParameterError("a plan needs at least one feature")
+    signals = tuple(dict.fromkeys(signal_key(feature) for feature in features))
+    families: dict[tuple[Any, ...], list[Spectral]] = {}
+    direct: list[Waveform | Cqt] = []
+    for feature in features:
+        if isinstance(feature, Spectral):
+            families.setdefault(_family(feature), []).append(feature)
+        elif isinstance(feature, Waveform | Cqt):
+            direct.append(feature)
+        else:
+            raise ParameterError(f"{feature.kind}: is no kind that can be computed")
+    spectra_ = [node for family in families.values() for node in _share_hops(family)]
+    return Plan(features, signals, tuple(spectra_), tuple(direct))
+
+
+def _family(feature: Spectral) -> tuple[Any, ...]:
+    """Features of equal families differ at most in the hop of their spectrum."""
+    framing = framing_of(feature)
+    # The left padding of SAME framing depends on the hop, so frames of two hops do not coincide.
+    hop = framing.hop_length if framing.framing == "same" else 1
+    return signal_key(feature), replace(framing, hop_length=hop)
+
+
+def _share_hops(family: list[Spectral]) -> Iterator[Spectrum]:
+    """Give every feature the smallest hop of which its own is a multiple."""
+    bases: dict[int, list[Spectral]] = {}
+    for hop in sorted({feature.hop_length for feature in family}):
+        base = next((b for b in bases if hop % b == 0), hop)
+        bases.setdefault(base, []).extend(f for f in family if f.hop_length == hop)
+    for hop, members in bases.items():
+        framing = replace(framing_of(members[0]), hop_length=hop)
+        taps: dict[Tap, int] = {}
+        users = tuple((f, taps.setdefault(tap_of(f, f.hop_length // hop), len(taps))) for f in members)
+        yield Spectrum(signal_key(members[0]), framing, tuple(taps), users)
+
+
+def _from_signal(feature: Waveform | Cqt, y: Float32, octaves: list[dict[Any, Any]]) -> Values:
+    if isinstance(feature, Waveform):
+        samples = np.ascontiguousarray(y.reshape(-1, y.shape[-1]).T)
+        return finish(feature, samples.reshape(y.shape[-1], 1, *y.shape[:-1]))
+    plan = plan_of(feature)
+    (wavelets,) = _per_channel(y, lambda channel, number: [plan.transform(channel, octaves[number])])
+    return finish(feature, wavelets, overwrite=True)
+
+
+def _per_channel(y: Float32, transform: Callable[[Float32, int], list[Values]]) -> list[Values]:
+    """Apply a transform of mono signals; channels become the last axis."""
+    if y.ndim == 1:
+        return transform(y, 0)
+    channels = [transform(channel, number) for number, channel in enumerate(y)]
+    return [np.stack(same, axis=-1) for same in zip(*channels, strict=True)]
+
+
+def compute(feature: Feature, y: Float32, sr: int) -> Values:
+    """Compute one feature of a signal, by the same code as a store, before the cast to its stored type.
+
+    Parameters
+    ----------
+    feature : Feature
+    y : ndarray of float, shape (n_samples,) or (n_channels, n_samples), full scale +-1
+        Mixed and resampled as the feature says.
+    sr : int, Hz
+        Rate of `y`.
+
+    Returns
+    -------
+    ndarray of float32 (complex64 for complex output), shape (frames, bins[, channels])
+
+    Raises
+    ------
+    ParameterError
+        `y` is empty, not finite, or has more than two axes.
+    ClipError
+        `y` does not have the channels that the feature keeps.
+    """
+    y = np.asarray(y, dtype=np.float32)
+    if y.ndim not in (1, 2) or y.size == 0:
+        raise ParameterError(f"y has shape {y.shape}: must be (n_samples,) or (n_channels, n_samples), not empty")
+    if not np.isfinite(y).all():
+        raise ParameterError("y holds NaN or infinite samples")
+    (_, values, _) = next(iter(compile_plan([feature]).run(np.atleast_2d(y).T, sr)))
+    return values
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,351 @@
+"""A corpus and a grid into a store: plan, work the shards, publish, resume."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from melgrid.errors import MismatchError
+from melgrid.params import Feature, Grid
+from melgrid.preprocess.clips import clip_rows, dealt, known_bad, native_rate, take
+from melgrid.preprocess.forecast import Forecast, forecast
+from melgrid.preprocess.plan import Plan, compile_plan
+from melgrid.preprocess.supervisor import Limits
+from melgrid.preprocess.task import STAGES, ClipDone, ShardTask
+from melgrid.preprocess.versions import versions_in_force
+from melgrid.preprocess.workers import Workers
+from melgrid.store import About, Manifest, ShardInfo, create_store, lock, read_shard_info, sweep
+from melgrid.store.rebuild import outcomes, published
+from melgrid.store.shard_info import shard_name
+
+if TYPE_CHECKING:
+    from melgrid.datasets import Dataset
+
+__all__ = ["RunSummary", "prepare", "resolve_features", "run"]
+
+
+@dataclass
+class RunSummary:
+    """What a run did.
+
+    Attributes
+    ----------
+    store : str
+    features : list of str
+        Ids of the feature sets that the run added.
+    clips, failed : int
+        Clips of the store, and those of them that gave no features.
+    reasons : dict of str to int
+        Failed clips by reason.
+    seconds : float
+        Wall-clock time.
+    audio_seconds : float
+        Length of the audio that was decoded.
+    bytes_written : int
+    stage_seconds : dict of str to float
+        Time of all workers by stage.
+    jobs : int
+    """
+
+    store: str
+    features: list[str] = field(default_factory=list)
+    clips: int = 0
+    failed: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    audio_seconds: float = 0.0
+    bytes_written: int = 0
+    stage_seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    jobs: int = 1
+
+
+def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature]) -> tuple[Feature, ...]:
+    """Turn what a caller calls a grid into features, learning the corpus's rate where a grid asks for it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    grid : Grid, Feature or iterable of Feature
+
+    Returns
+    -------
+    tuple of Feature, without repeats
+
+    Raises
+    ------
+    ParameterError
+    """
+    if isinstance(grid, Feature):
+        return (grid,)
+    if isinstance(grid, Grid):
+        return grid.resolve(native_rate(dataset) if grid.needs_native else None)
+    return tuple(dict.fromkeys(grid))
+
+
+def prepare(
+    dataset: Dataset, grid: Grid | Feature | Iterable[Feature], store: str | Path, *, limit: int | None = None
+) -> tuple[Forecast, Plan | None]:
+    """Say what `run` with the same arguments would do; write nothing.
+
+    Parameters
+    ----------
+    dataset, grid, store, limit
+        As for `run`.
+
+    Returns
+    -------
+    forecast : Forecast
+    plan : Plan or None
+        None when the store has all features.
+
+    Raises
+    ------
+    ParameterError
+        The grid breaks a rule.
+    """
+    dataset = take(dataset, limit)
+    features = resolve_features(dataset, grid)
+    path = Path(store)
+    done = frozenset(Manifest.load(path).features if (path / "store.json").exists() else ())
+    missing = [feature for feature in features if feature.id not in done]
+    return forecast(dataset, features, path, done), compile_plan(missing) if missing else None
+
+
+def run(
+    dataset: Dataset,
+    grid: Grid | Feature | Iterable[Feature],
+    store: str | Path,
+    *,
+    jobs: int | None = None,
+    limit: int | None = None,
+    shard_mb: int = 128,
+    on_error: Literal["quarantine", "stop"] = "quarantine",
+    allow_mixed: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    progress: bool = True,
+) -> RunSummary:
+    """Compute every feature of a grid that a store lacks, decoding each clip once.
+
+    A run that was interrupted is resumed by calling it again: finished shards stay, and the bytes of the store are
+    those of an uninterrupted run, whatever the number of jobs.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        From `melgrid.datasets.load`.
+    grid : Grid, Feature or iterable of Feature
+    store : str or Path
+        Folder of the store; made when it does not exist.
+    jobs : int or None
+        Worker processes; None: one for each processor that this process may use.
+    limit : int or None
+        Only so many clips, a fair sample.
+    shard_mb : int, MiB
+        Size that the shards of the largest feature aim for. Only a new store asks.
+    on_error : str
+        ``quarantine`` records a failed clip and goes on; ``stop`` ends the run, which can be resumed.
+    allow_mixed : bool
+        Go on with other library versions or changed source files, and record it.
+    limits : Limits
+        Time and memory that one clip may cost.
+    progress : bool
+        Draw a bar on standard error.
+
+    Returns
+    -------
+    RunSummary
+
+    Raises
+    ------
+    ParameterError
+        The grid breaks a rule.
+    MismatchError
+        The store was made from other clips, options or versions. Nothing is written.
+    StoreError
+        The store cannot be written, or another run is using it.
+    MelgridError
+        A clip failed and `on_error` says stop.
+    """
+    start = time.perf_counter()
+    dataset = take(dataset, limit)
+    features = resolve_features(dataset, grid)
+    about = About(
+        dataset=dataset.name,
+        options=dataset.options,
+        classes=dataset.classes,
+        task=dataset.task,
+        splits=dataset.splits,
+        versions=versions_in_force(),
+        nominal_seconds=dataset.nominal_seconds,
+    )
+    path = Path(store)
+    summary = RunSummary(str(path), jobs=jobs or len(os.sched_getaffinity(0)))
+    with lock(path):
+        manifest = _open(path, about, dataset, features, shard_mb << 20, allow_mixed)
+        missing = tuple(feature for feature in features if feature.id not in manifest.features)
+        if missing:
+            _sweep(path, missing)  # of a killed run
+            tasks = list(_tasks(path, dataset, missing, about, manifest.clips(), on_error, allow_mixed))
+            try:
+                with _progress(sum(len(task.clips) for task in tasks), summary, enabled=progress) as seen:
+                    infos = _work(tasks, summary, limits, seen)
+            finally:
+                _sweep(path, missing)
+            _publish(manifest, missing, infos, about, summary)
+        clips = manifest.clips()
+        _count_failures(clips, summary)
+        summary.seconds = time.perf_counter() - start
+        if missing:
+            _log(path, summary, clips)
+    return summary
+
+
+def _open(
+    path: Path, about: About, dataset: Dataset, features: tuple[Feature, ...], shard_bytes: int, allow_mixed: bool
+) -> Manifest:
+    rows = clip_rows(dataset)
+    if not (path / "store.json").exists():
+        return create_store(path, about, dealt(rows, features, dataset.nominal_seconds, shard_bytes))
+    manifest = Manifest.load(path)
+    manifest.check_matches(about, allow_mixed=allow_mixed)
+    if new := manifest.check_clips(rows):
+        raise MismatchError(
+            f"{path}: the corpus has {len(new)} clips that the store was made without (e.g. {new[0]}); use the subset "
+            "and limit of the first run, or another --store"
+        )
+    manifest.settle()
+    return manifest
+
+
+def _sweep(path: Path, missing: tuple[Feature, ...]) -> None:
+    """Remove what processes that are no more left half written."""
+    for folder in (path, *(path / feature.id for feature in missing)):
+        if folder.is_dir():
+            sweep(folder)
+
+
+def _publish(
+    manifest: Manifest,
+    missing: tuple[Feature, ...],
+    infos: dict[tuple[str, int], ShardInfo],
+    about: About,
+    summary: RunSummary,
+) -> None:
+    """Let readers see the new feature sets, and write down what became of every clip."""
+    numbers = sorted(set(manifest.clips()["shard"]))
+    for feature in missing:
+        folder = manifest.path / feature.id
+        # Shards of an interrupted run tell of themselves.
+        table = [infos.get((feature.id, n)) or read_shard_info(folder / shard_name(n)) for n in numbers]
+        manifest.add_feature_set(feature, table, about)
+        summary.features.append(feature.id)
+        summary.bytes_written += sum(info.bytes for info in table)
+    shards = [path for feature_id in manifest.features for path in published(manifest.path / feature_id)]
+    manifest.write_clips(outcomes(manifest.clips(), shards))
+
+
+def _tasks(
+    path: Path,
+    dataset: Dataset,
+    missing: tuple[Feature, ...],
+    about: About,
+    table: pd.DataFrame,
+    on_error: Literal["quarantine", "stop"],
+    allow_mixed: bool,
+) -> Iterator[ShardTask]:
+    table = table.assign(known_bad=known_bad(dataset, table))
+    for shard, clips in table.groupby("shard", sort=True):
+        index = int(str(shard))
+        lacking = tuple(f for f in missing if not (path / f.id / shard_name(index)).exists())
+        if lacking:
+            yield ShardTask(
+                root=str(dataset.root),
+                store=str(path),
+                index=index,
+                features=lacking,
+                about=about,
+                clips=clips.reset_index(drop=True),
+                on_error=on_error,
+                allow_mixed=allow_mixed,
+            )
+
+
+def _work(
+    tasks: list[ShardTask], summary: RunSummary, limits: Limits, seen: Callable[[int, ClipDone], None]
+) -> dict[tuple[str, int], ShardInfo]:
+    """Let worker processes do the tasks; whatever ends the run ends the workers."""
+    from joblib import Parallel, delayed
+
+    infos: dict[tuple[str, int], ShardInfo] = {}
+    workers = Workers(limits)
+    summary.jobs = max(1, min(summary.jobs, len(tasks)))
+    try:
+        parallel = Parallel(n_jobs=summary.jobs, backend="threading", return_as="generator_unordered", batch_size=1)
+        for result in parallel(delayed(workers.do)(task, seen) for task in tasks):
+            infos |= {(feature, result.index): info for feature, info in result.infos.items()}
+            for name, seconds in result.stage_seconds.items():
+                summary.stage_seconds[name] += seconds
+    finally:
+        workers.close()
+    return infos
+
+
+@contextmanager
+def _progress(total: int, summary: RunSummary, *, enabled: bool) -> Iterator[Callable[[int, ClipDone], None]]:
+    """One bar in clips, with seconds of audio per second; a clip that is done twice counts once."""
+    from tqdm.auto import tqdm
+
+    guard = threading.Lock()
+    counted: set[tuple[int, int]] = set()
+    failed = 0
+    start = time.perf_counter()
+    with tqdm(total=total, unit="clip", disable=not enabled, dynamic_ncols=True, smoothing=0.1) as bar:
+
+        def seen(shard: int, clip: ClipDone) -> None:
+            nonlocal failed
+            with guard:
+                if (shard, clip.row) in counted:
+                    return
+                counted.add((shard, clip.row))
+                summary.audio_seconds += clip.seconds
+                failed += clip.reason is not None
+                rate = summary.audio_seconds / max(time.perf_counter() - start, 1e-9)
+                bar.set_postfix_str(
+                    f"{rate:,.0f} s of audio/s" + (f", {failed} failed" if failed else ""), refresh=False
+                )
+                bar.update()
+
+        yield seen
+
+
+def _count_failures(clips: pd.DataFrame, summary: RunSummary) -> None:
+    failed = clips[clips["status"] == "failed"]
+    summary.clips, summary.failed = len(clips), len(failed)
+    summary.reasons = dict(Counter(str(reason).partition(":")[0] for reason in failed["reason"]).most_common())
+
+
+def _log(path: Path, summary: RunSummary, clips: pd.DataFrame) -> None:
+    """Leave a record of the run; no digest covers it."""
+    now = datetime.now(UTC)
+    record: dict[str, Any] = {
+        "finished": now.isoformat(timespec="seconds"),
+        "machine": {"system": platform.platform(), "processors": os.cpu_count(), "python": platform.python_version()},
+        **asdict(summary),
+        "failures": clips.loc[clips["status"] == "failed", ["clip_id", "path", "reason"]].to_dict("records"),
+    }
+    folder = path / "runs"
+    folder.mkdir(exist_ok=True)
+    name = now.strftime("%Y%m%dT%H%M%S%fZ.json")
+    (folder / name).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,278 @@
+"""One unit of work: a shard of clips, decoded once each, into the shard's files of all missing features."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy.typing as npt
+import pandas as pd
+
+from melgrid.errors import ClipError, MelgridError, MismatchError, Reason
+from melgrid.params import Feature
+from melgrid.preprocess.decode import Audio, decode, read_bytes
+from melgrid.preprocess.plan import Plan, compile_plan
+from melgrid.store import About, ShardInfo, ShardWriter
+
+__all__ = ["STAGES", "ClipDone", "ShardResult", "ShardTask", "run_shard"]
+
+STAGES = ("read", "decode", "resample", "spectrum", "write")
+_WORDS = 300  # characters of a decoder's complaint that are kept
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """What a worker needs to know to make one shard of every missing feature.
+
+    Attributes
+    ----------
+    root : str
+        Folder that the clips' paths start from.
+    store : str
+    index : int
+        Number of the shard.
+    features : tuple of Feature
+        Those that this shard lacks.
+    about : About
+    clips : DataFrame
+        The store's rows of this shard, in row order.
+    skip : mapping of row to (reason, words)
+        Clips that are known to fail and must not be touched.
+    on_error : str
+        ``stop`` ends the run at the first clip that fails.
+    allow_mixed : bool
+        Accept source files that changed since the store first saw them.
+    probe : bool
+        Compute, but write nothing: does the clip in hand kill the process?
+    """
+
+    root: str
+    store: str
+    index: int
+    features: tuple[Feature, ...]
+    about: About
+    clips: pd.DataFrame
+    skip: Mapping[int, tuple[Reason, str]] = field(default_factory=dict)
+    on_error: Literal["quarantine", "stop"] = "quarantine"
+    allow_mixed: bool = False
+    probe: bool = False
+
+
+@dataclass(frozen=True)
+class ClipDone:
+    """What became of one clip: for progress and the closing summary."""
+
+    row: int
+    seconds: float
+    reason: Reason | None
+
+
+@dataclass
+class ShardResult:
+    """What was published, and where the time went.
+
+    Attributes
+    ----------
+    index : int
+    infos : dict of str to ShardInfo
+        By feature id.
+    stage_seconds : dict of str to float
+        Seconds in each of `STAGES`.
+    """
+
+    index: int
+    infos: dict[str, ShardInfo] = field(default_factory=dict)
+    stage_seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the block to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stage_seconds[name] += time.perf_counter() - start
+
+
+@dataclass
+class _Outcome:
+    """All that is to be written of one clip."""
+
+    values: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    num_samples: dict[str, int] = field(default_factory=dict)
+    source_sha256: str | None = None
+    native_sr: int | None = None
+    native_channels: int | None = None
+    native_frames: int | None = None
+    reason: Reason | None = None
+    words: str = ""
+
+    def fail(self, reason: Reason, words: str) -> None:
+        self.values.clear()
+        self.reason, self.words = reason, " ".join(words.split())[:_WORDS]
+
+
+def run_shard(task: ShardTask, started: Callable[[int], None], done: Callable[[ClipDone], None]) -> ShardResult:
+    """Compute and publish one shard of every feature of a task.
+
+    Parameters
+    ----------
+    task : ShardTask
+    started : callable(row)
+        Called before a clip is touched.
+    done : callable(ClipDone)
+        Called after a clip.
+
+    Returns
+    -------
+    ShardResult
+
+    Raises
+    ------
+    MismatchError
+        A source file changed since the store first saw it.
+    StoreError
+        The shard cannot be written.
+    MelgridError
+        A clip failed and the task says stop.
+    """
+    plan = _plan(task.features)
+    result = ShardResult(task.index)
+    with ExitStack() as stack:
+        writers: list[tuple[Feature, ShardWriter]] = []
+        if not task.probe:
+            for feature in task.features:
+                writer = ShardWriter(
+                    Path(task.store) / feature.id, index=task.index, feature=feature, about=task.about, clips=task.clips
+                )
+                writers.append((feature, stack.enter_context(writer)))
+        for clip in task.clips.to_dict("records"):
+            started(int(clip["row"]))
+            outcome = _compute(task, plan, clip, result)
+            if outcome.reason is not None and task.on_error == "stop":
+                raise MelgridError(f"clip {clip['clip_id']} ({clip['path']}): {outcome.reason}: {outcome.words}")
+            with result.stage("write"):
+                for feature, writer in writers:
+                    _append(writer, feature, outcome)
+            rate, frames = outcome.native_sr, outcome.native_frames
+            done(ClipDone(int(clip["row"]), frames / rate if rate and frames else 0.0, outcome.reason))
+        with result.stage("write"):
+            for feature, writer in writers:
+                result.infos[feature.id] = writer.publish()
+    return result
+
+
+@lru_cache(maxsize=8)
+def _plan(features: tuple[Feature, ...]) -> Plan:
+    return compile_plan(features)
+
+
+def _compute(task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: ShardResult) -> _Outcome:
+    outcome = _Outcome()
+    if clip["row"] in task.skip:
+        outcome.fail(*task.skip[clip["row"]])
+        return outcome
+    if isinstance(clip["known_bad"], str):
+        outcome.fail("known_bad", clip["known_bad"])
+        return outcome
+    complaints = _Complaints()
+    try:
+        with result.stage("read"):
+            data = read_bytes(Path(task.root) / clip["path"])
+            outcome.source_sha256 = hashlib.sha256(data).hexdigest()
+        known = clip["source_sha256"]
+        if isinstance(known, str) and known != outcome.source_sha256 and not task.allow_mixed:
+            raise MismatchError(
+                f"{clip['path']} (clip {clip['clip_id']}) has changed since this store was made: its SHA-256 was "
+                f"{known[:12]}..., now {outcome.source_sha256[:12]}...; restore the file, make a new store, or say "
+                "--allow-mixed"
+            )
+        with result.stage("decode"):
+            audio = decode(data)
+        outcome.native_sr, outcome.native_channels = audio.sr, audio.samples.shape[1]
+        audio = cut(audio, clip["start"], clip["end"])
+        outcome.native_frames = len(audio.samples)
+        for feature, values, num_samples in plan.run(audio.samples, audio.sr, stage=result.stage):
+            outcome.values[feature.id] = values
+            outcome.num_samples[feature.id] = num_samples
+        if not any(len(values) for values in outcome.values.values()):
+            outcome.fail("too_short", f"{outcome.native_frames} samples give no frame of any feature")
+    except ClipError as error:
+        outcome.fail(error.code, f"{error.message} {complaints.read()}")
+    except MismatchError:
+        raise
+    except Exception as error:  # a clip must never end the run; what happened is kept with it
+        outcome.fail("crashed", f"{type(error).__name__}: {error} {complaints.read()}")
+    return outcome
+
+
+def cut(audio: Audio, start: float | None, end: float | None) -> Audio:
+    """Take the part of a file between two times.
+
+    Parameters
+    ----------
+    audio : Audio
+    start, end : float or None, seconds
+        None or NaN: the file's own edge.
+
+    Returns
+    -------
+    Audio
+
+    Raises
+    ------
+    ClipError
+        ``truncated`` when the part begins after the file's end.
+    """
+    first = 0 if start is None or start != start else round(start * audio.sr)
+    last = len(audio.samples) if end is None or end != end else round(end * audio.sr)
+    part = audio.samples[first:last]
+    if len(part) == 0:
+        raise ClipError("truncated", f"the clip begins at {start} s, the file has {len(audio.samples) / audio.sr:g} s")
+    return Audio(part, audio.sr)
+
+
+def _append(writer: ShardWriter, feature: Feature, outcome: _Outcome) -> None:
+    values = outcome.values.get(feature.id)
+    reason, words = outcome.reason, outcome.words
+    if reason is None and values is not None and len(values) == 0:
+        reason, words = "too_short", f"{outcome.num_samples[feature.id]} samples at {feature.sr} Hz give no frame"
+    writer.append(
+        values if reason is None else None,
+        num_samples=outcome.num_samples.get(feature.id, 0),
+        status="ok" if reason is None else "failed",
+        reason=None if reason is None else f"{reason}: {words}".rstrip(": "),
+        source_sha256=outcome.source_sha256,
+        native_sr=outcome.native_sr,
+        native_channels=outcome.native_channels,
+        native_frames=outcome.native_frames,
+    )
+
+
+class _Complaints:
+    """What a C library prints on descriptor 2 from now on, if that is a file (as it is in a worker)."""
+
+    def __init__(self) -> None:
+        self._start = self._end()
+
+    @staticmethod
+    def _end() -> int:
+        try:
+            return os.lseek(2, 0, os.SEEK_END)
+        except OSError:  # a terminal or a pipe
+            return -1
+
+    def read(self) -> str:
+        if self._start < 0 or (size := self._end() - self._start) <= 0:
+            return ""
+        try:
+            return os.pread(2, min(size, 2 * _WORDS), self._start).decode("utf-8", "replace")
+        except OSError:  # a file that can only be written: outside of a worker
+            return ""

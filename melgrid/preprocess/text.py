@@ -1,0 +1,115 @@
+"""What a person reads before and after a run."""
+
+from __future__ import annotations
+
+from melgrid.preprocess.forecast import Forecast
+from melgrid.preprocess.plan import Plan
+from melgrid.preprocess.run import RunSummary
+
+__all__ = ["duration", "forecast_text", "size", "summary_text"]
+
+
+def size(count: float) -> str:
+    """Bytes for a reader, e.g. ``1.4 GB``.
+
+    Parameters
+    ----------
+    count : float, bytes
+
+    Returns
+    -------
+    str
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} TB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for a reader, e.g. ``2 h 05 min``.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02d} min"
+
+
+def forecast_text(coming: Forecast, plan: Plan | None) -> str:
+    """Table of what a run will write, and the shared graph.
+
+    Parameters
+    ----------
+    coming : Forecast
+    plan : Plan or None
+        None when nothing is left to do.
+
+    Returns
+    -------
+    str
+    """
+    width = max(len(f.feature.id) for f in coming.features)
+    lines = [
+        f"{coming.clips:,} clips, about {duration(coming.audio_seconds)} of audio",
+        f"{'feature':<{width}}  {'frames x bins':>14}  {'dtype':<8} {'bytes':>19}",
+    ]
+    for row in coming.features:
+        shape = f"{row.frames} x {row.feature.bins}"
+        cost = "in the store" if row.done else _interval(row.low, row.high)
+        lines.append(f"{row.feature.id:<{width}}  {shape:>14}  {row.feature.dtype:<8} {cost:>19}")
+    left = sum(not f.done for f in coming.features)
+    lines.append(f"to write: {_interval(coming.low, coming.high)} in {left} feature sets; free: {size(coming.free)}")
+    if coming.low > coming.free:
+        lines.append("WARNING: the disk does not hold this")
+    elif coming.high > coming.free:
+        lines.append("WARNING: the disk may not hold this")
+    if plan is not None:
+        lines += ["", plan.describe()]
+    return "\n".join(lines)
+
+
+def _interval(low: int, high: int) -> str:
+    return size(low) if size(low) == size(high) else f"{size(low)} to {size(high)}"
+
+
+def summary_text(summary: RunSummary) -> str:
+    """What a run did, where the time went, what failed, and what to type next.
+
+    Parameters
+    ----------
+    summary : RunSummary
+
+    Returns
+    -------
+    str
+    """
+    lines = []
+    if summary.features:
+        rate = summary.audio_seconds / summary.seconds if summary.seconds else 0.0
+        lines += [
+            f"{len(summary.features)} feature sets of {summary.clips - summary.failed:,} clips, "
+            f"{size(summary.bytes_written)}, in {duration(summary.seconds)}: "
+            f"{duration(summary.audio_seconds)} of audio, {rate:,.0f} times real time, {summary.jobs} jobs"
+        ]
+        total = sum(summary.stage_seconds.values()) or 1.0
+        shares = (f"{name} {100 * seconds / total:.0f} %" for name, seconds in summary.stage_seconds.items())
+        lines.append(f"worker time: {', '.join(shares)}")
+    else:
+        lines.append(f"nothing to do: the store has all of it, {summary.clips - summary.failed:,} clips")
+    if summary.failed:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in summary.reasons.items())
+        lines.append(f"{summary.failed} clips gave no features ({reasons}): melgrid inspect {summary.store} --failures")
+    lines.append(f"next: melgrid inspect {summary.store}")
+    return "\n".join(lines)

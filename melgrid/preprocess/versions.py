@@ -1,0 +1,29 @@
+"""Which libraries decide the stored numbers, by name and version."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from melgrid._version import __version__
+from melgrid.preprocess.decode import decoder_version
+from melgrid.preprocess.signal import resampler_version
+from melgrid.transforms import fft_backend
+
+__all__ = ["versions_in_force"]
+
+
+def versions_in_force() -> dict[str, str]:
+    """Name and version of everything that a store's numbers depend on.
+
+    Returns
+    -------
+    dict of str to str
+        decoder, resampler, fft, librosa, melgrid.
+    """
+    return {
+        "decoder": decoder_version(),
+        "resampler": resampler_version(),
+        "fft": " ".join(fft_backend()),
+        "librosa": version("librosa"),
+        "melgrid": __version__,
+    }

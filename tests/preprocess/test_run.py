@@ -1,0 +1,245 @@
+"""Whole runs with real processes: the same bytes whatever happens, and nothing done twice."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+import melgrid
+from melgrid import datasets
+from melgrid.errors import MelgridError, MismatchError, ParameterError, StoreError
+from melgrid.params import Cqt, Grid, LogMel, Stft, Waveform
+from melgrid.preprocess import Limits, prepare, run
+from melgrid.preprocess.text import forecast_text, summary_text
+
+GRID = Grid.product("logmel", n_fft=512, hop_length=[128, 256], n_mels=[32, 40])
+OPTIONS = {"progress": False, "shard_mb": 1}
+
+
+def digests(store):
+    """Of every file that the store's own digests cover; all.h5 is derived and holds HDF5's uninitialised heap."""
+    return {
+        str(path.relative_to(store)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(store.rglob("*"))
+        if path.is_file() and "runs" not in path.parts and path.name not in {".lock", "all.h5"}
+    }
+
+
+@pytest.fixture(scope="module")
+def reference(corpus, tmp_path_factory):
+    """A store that one process made without interruption."""
+    path = tmp_path_factory.mktemp("reference") / "store"
+    summary = run(datasets.load("folder", corpus), GRID, path, jobs=1, **OPTIONS)
+    return path, summary
+
+
+def test_summary_counts_clips_failures_and_time(reference):
+    path, summary = reference
+    assert (summary.clips, summary.failed) == (24, 2)
+    assert summary.reasons == {"undecodable": 1, "empty": 1}
+    assert summary.features == [feature.id for feature in GRID]
+    assert 22 * 0.3 < summary.audio_seconds < 22
+    assert all(seconds > 0 for seconds in summary.stage_seconds.values())
+    assert summary.bytes_written == sum(p.stat().st_size for p in path.rglob("shard-*.h5"))
+    text = summary_text(summary)
+    assert "4 feature sets of 22 clips" in text
+    assert "2 clips gave no features (" in text
+
+
+def test_the_store_holds_what_compute_gives_bit_for_bit(reference, corpus):
+    path, _ = reference
+    store = melgrid.open_store(path)
+    for features in store:
+        assert len(features.clip_ids) == 22
+        for clip_id in features.clip_ids[::7]:
+            clip = store.clips.set_index("clip_id").loc[clip_id]
+            samples, sr = soundfile.read(corpus / clip["path"], dtype="float32", always_2d=True)
+            expected = features.cast(melgrid.compute(features.feature, samples.T, sr))
+            np.testing.assert_array_equal(features[clip_id], expected)
+
+
+def test_clips_know_their_fate_and_their_source(reference, corpus):
+    path, _ = reference
+    clips = melgrid.open_store(path).clips.set_index("path")
+    bad = clips.loc["low/words.wav"]
+    assert bad["status"] == "failed"
+    assert bad["reason"].startswith("undecodable: ")
+    assert clips.loc["high/nothing.wav", "reason"].startswith("empty")
+    good = clips.loc["high/clip01.wav"]
+    assert (good["status"], good["native_sr"], good["native_channels"]) == ("ok", 44100, 2)
+    assert good["source_sha256"] == hashlib.sha256((corpus / "high/clip01.wav").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_bytes_do_not_depend_on_jobs_or_on_the_run(reference, dataset, tmp_path, jobs):
+    run(dataset, GRID, tmp_path / "store", jobs=jobs, **OPTIONS)
+    assert digests(tmp_path / "store") == digests(reference[0])
+
+
+def test_a_rerun_does_nothing(reference, dataset):
+    path, _ = reference
+    before = {p: p.stat().st_mtime_ns for p in path.rglob("*") if p.is_file()}
+    summary = run(dataset, GRID, path, **OPTIONS)
+    assert summary.features == []
+    assert (summary.clips, summary.failed) == (24, 2)
+    assert {p: p.stat().st_mtime_ns for p in path.rglob("*") if p.is_file()} == before
+    assert "nothing to do" in summary_text(summary)
+
+
+def test_a_larger_grid_computes_only_what_is_new_and_ends_equal(reference, dataset, tmp_path):
+    store = tmp_path / "store"
+    features = [*sorted(GRID, key=lambda f: (f.hop_length, -f.n_mels))]
+    run(dataset, features[:1], store, **OPTIONS)  # the largest: a store's first features decide how clips are dealt
+    first = digests(store)
+    summary = run(dataset, features, store, **OPTIONS)
+    assert summary.features == [f.id for f in features[1:]]
+    after = digests(store)
+    assert {k: v for k, v in after.items() if k in first and ".h5" in k} == {
+        k: v for k, v in first.items() if ".h5" in k
+    }
+    assert after == digests(reference[0])
+
+
+def test_a_run_killed_in_the_middle_resumes_to_the_same_bytes(reference, dataset, corpus, tmp_path):
+    store = tmp_path / "store"
+    code = (
+        "from melgrid import datasets; from melgrid.preprocess import run; from melgrid.params import Grid\n"
+        f"run(datasets.load('folder', {str(corpus)!r}),"
+        " Grid.product('logmel', n_fft=512, hop_length=[128, 256], n_mels=[32, 40]),"
+        f" {str(store)!r}, jobs=1, progress=False, shard_mb=1)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    deadline = time.monotonic() + 60
+    while not list(store.rglob("shard-*.h5")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert list(store.rglob("shard-*.h5"))
+    assert len(melgrid.open_store(store)) == 0  # readers see whole feature sets only
+    time.sleep(0.5)  # the orphaned worker notices and ends
+    run(dataset, GRID, store, jobs=2, **OPTIONS)
+    assert digests(store) == digests(reference[0])
+    assert not [p for p in store.rglob("*") if ".tmp" in p.name]
+
+
+def test_only_some_clips_are_a_fair_fixed_sample(dataset, tmp_path):
+    summary = run(dataset, LogMel(n_mels=40), tmp_path / "store", limit=10, **OPTIONS)
+    assert summary.clips == 10
+    again = run(dataset, LogMel(n_mels=40), tmp_path / "again", limit=10, **OPTIONS)
+    assert again.clips == 10
+    assert digests(tmp_path / "store") == digests(tmp_path / "again")
+    with pytest.raises(MismatchError, match="14 clips that the store was made without"):
+        run(dataset, LogMel(n_mels=40), tmp_path / "store", **OPTIONS)
+    with pytest.raises(ParameterError, match="limit=0: must be at least 1"):
+        run(dataset, LogMel(n_mels=40), tmp_path / "none", limit=0, **OPTIONS)
+
+
+def test_every_shape_and_type_goes_through(dataset, tmp_path):
+    features = [
+        Stft(n_fft=256, output="complex"), Stft(n_fft=256, output="phase"), Cqt(n_bins=48, output="log"), Waveform(),
+        LogMel(n_mels=40, dtype="uint8", range_db=(-100, 0)), LogMel(n_mels=40, mono=False, channels=2),
+    ]  # fmt: skip
+    summary = run(dataset, features, tmp_path / "store", **OPTIONS)
+    assert summary.failed == 2
+    store = melgrid.open_store(tmp_path / "store")
+    shapes = {fs.feature.kind + fs.feature.dtype: fs[fs.clip_ids[0]].shape[1:] for fs in store}
+    assert shapes == {
+        "stftfloat32": (129,), "cqtfloat16": (48,), "waveformfloat32": (1,), "logmeluint8": (40,),
+        "logmelfloat16": (40, 2),
+    }  # fmt: skip
+
+
+def test_a_clip_too_short_for_one_feature_still_gives_the_others(tmp_path):
+    root = tmp_path / "corpus" / "a"
+    root.mkdir(parents=True)
+    soundfile.write(root / "long.wav", np.full(5000, 0.1), 22050)
+    soundfile.write(root / "short.wav", np.full(500, 0.1), 22050)
+    dataset = datasets.load("folder", tmp_path / "corpus")
+    features = [Stft(n_fft=1024, framing="left"), Stft(n_fft=1024)]
+    summary = run(dataset, features, tmp_path / "store", **OPTIONS)
+    assert summary.failed == 0
+    store = melgrid.open_store(tmp_path / "store")
+    assert len(store.find(framing="left").clip_ids) == 1
+    assert len(store.find(framing="librosa").clip_ids) == 2
+
+
+def test_on_error_stop_ends_the_run_and_names_the_clip(dataset, tmp_path):
+    with pytest.raises(MelgridError, match=r"(low/words|high/nothing)\.wav.*: (undecodable|empty)"):
+        run(dataset, LogMel(n_mels=40), tmp_path / "store", on_error="stop", **OPTIONS)
+    assert not [p for p in (tmp_path / "store").rglob("*") if ".tmp" in p.name]
+    assert run(dataset, LogMel(n_mels=40), tmp_path / "store", **OPTIONS).failed == 2
+
+
+def test_a_changed_source_file_is_noticed(corpus, tmp_path):
+    import shutil
+
+    shutil.copytree(corpus, tmp_path / "corpus")
+    dataset = datasets.load("folder", tmp_path / "corpus")
+    run(dataset, LogMel(n_mels=40), tmp_path / "store", **OPTIONS)
+    soundfile.write(tmp_path / "corpus/low/clip00.wav", np.full(9000, 0.2), 22050)
+    with pytest.raises(MismatchError, match=r"low/clip00\.wav .* has changed since this store was made"):
+        run(dataset, LogMel(n_mels=32), tmp_path / "store", **OPTIONS)
+    assert run(dataset, LogMel(n_mels=32), tmp_path / "store", allow_mixed=True, **OPTIONS).features
+
+
+def test_two_runs_on_one_store_do_not_mix(reference, dataset):
+    from melgrid.store import lock
+
+    with lock(reference[0]), pytest.raises(StoreError, match=r"is being written by process \d+"):
+        run(dataset, LogMel(n_mels=20), reference[0], **OPTIONS)
+
+
+def test_other_versions_are_refused(reference, dataset, monkeypatch):
+    from melgrid.preprocess import run as _  # noqa: F401
+    from melgrid.preprocess import versions
+
+    monkeypatch.setattr(versions, "decoder_version", lambda: "libsndfile-0.9")
+    with pytest.raises(MismatchError, match=r"versions\.decoder: store has .* this run 'libsndfile-0\.9'"):
+        run(dataset, LogMel(n_mels=20), reference[0], **OPTIONS)
+
+
+def test_native_rate(tmp_path, dataset):
+    root = tmp_path / "corpus" / "a"
+    root.mkdir(parents=True)
+    for number in range(3):
+        soundfile.write(root / f"{number}.wav", np.full(4000, 0.1), 11025)
+    one_rate = datasets.load("folder", tmp_path / "corpus")
+    run(one_rate, Grid.from_shorthand(["logmel sr=native n_mels=20"]), tmp_path / "store", **OPTIONS)
+    assert melgrid.open_store(tmp_path / "store")[0].feature.sr == 11025
+    with pytest.raises(ParameterError, match="do not share one rate"):
+        run(dataset, Grid.from_shorthand(["logmel sr=native n_mels=20"]), tmp_path / "other", **OPTIONS)
+
+
+def test_the_forecast_is_what_is_written(reference, dataset, tmp_path):
+    path, _ = reference
+    coming, plan = prepare(dataset, GRID, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+    assert coming.clips == 24
+    assert coming.low <= coming.high
+    frames = sum(fs.lengths.sum() * fs.feature.bins * 2 for fs in melgrid.open_store(path))
+    assert coming.low <= frames * 1.1
+    assert frames <= coming.high * 1.1
+    text = forecast_text(coming, plan)
+    assert all(feature.id in text for feature in GRID)
+    again, nothing = prepare(dataset, GRID, path)
+    assert nothing is None
+    assert again.low == again.high == 0
+    assert "in the store" in forecast_text(again, nothing)
+
+
+def test_runs_leave_a_log_with_times_and_failures(reference):
+    (log,) = (reference[0] / "runs").glob("*.json")
+    record = json.loads(log.read_text())
+    assert {f["path"] for f in record["failures"]} == {"low/words.wav", "high/nothing.wav"}
+    assert set(record["stage_seconds"]) == {"read", "decode", "resample", "spectrum", "write"}
+
+
+def test_limits_have_sensible_defaults():
+    assert Limits().clip_seconds >= 60
+    assert Limits().memory_bytes >= 1 << 30

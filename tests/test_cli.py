@@ -1,0 +1,185 @@
+"""The command line as a person uses it: real processes, real files, exit codes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from melgrid.datasets import miniature
+
+
+def melgrid(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "melgrid", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return miniature.urbansound8k(tmp_path_factory.mktemp("us8k") / "UrbanSound8K", clips=40, faults=False)
+
+
+@pytest.fixture(scope="module")
+def store(root, tmp_path_factory):
+    path = tmp_path_factory.mktemp("cli") / "store"
+    done = melgrid(
+        "preprocess", "urbansound8k", "--root", root, "--store", path, "--jobs", 2, "--quiet", "--json",
+        "--feature", "logmel n_fft=512 n_mels=32,40", "--feature", "stft n_fft=256",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return path, json.loads(done.stdout)
+
+
+def test_preprocess_prints_a_summary_for_machines(store):
+    _, summary = store
+    assert summary["clips"] == 40
+    assert summary["failed"] == 0
+    assert len(summary["features"]) == 3
+
+
+def test_progress_goes_to_stderr_and_results_to_stdout(root, tmp_path):
+    done = melgrid(
+        "preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", "--limit", 5, "--feature", "logmel"
+    )
+    assert done.returncode == 0
+    assert "feature sets of 5 clips" in done.stdout
+    assert "next: melgrid inspect" in done.stdout
+    assert "5/5" in done.stderr
+    assert "to write:" in done.stderr
+
+
+def test_dry_run_shows_the_graph_and_writes_nothing(root, tmp_path):
+    done = melgrid(
+        "preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", "--dry-run",
+        "--feature", "logmel n_fft=512,1024 hop_length=256,512 n_mels=32",
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "shared by 2 features" in done.stdout
+    assert "free:" in done.stdout
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_grid_file_and_the_default_type(root, tmp_path):
+    (tmp_path / "grid.toml").write_text('[[features]]\nkind = "logmel"\nn_mels = [20, 24]\n')
+    done = melgrid(
+        "preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", "--limit", 4, "--quiet",
+        "--grid", tmp_path / "grid.toml", "--dtype", "float32",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(melgrid("inspect", tmp_path / "s", "--json").stdout)
+    assert "float32" in json.dumps(listed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--feature", "logmel n_ftt=512"], "n_ftt: unknown parameter. Did you mean 'n_fft'?"),
+        (["--feature", "logmel fmax=20000"], "must not be above the Nyquist frequency"),
+        ([], "no feature is named"),
+        (["--grid", "none.toml"], "there is no such file"),
+        (["--feature", "logmel", "--on-error", "panic"], "must be quarantine or stop"),
+        (["--feature", "logmel", "--jobs", "0"], "--jobs 0: must be at least 1"),
+        (["--feature", "logmel", "--set", "nonsense"], "must be KEY=VALUE"),
+        (["--feature", "logmel", "--set", "flavour=sweet"], "unknown option 'flavour'"),
+        (["--feature", "logmel", "--limit", "many"], "Invalid value for '--limit'"),
+    ],
+)
+def test_bad_usage_is_refused_before_anything_is_written(root, tmp_path, arguments, words):
+    done = melgrid("preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_wrong_corpus_says_what_was_expected_and_found(root, tmp_path):
+    done = melgrid("preprocess", "gtzan", "--root", root, "--store", tmp_path / "s", "--feature", "logmel")
+    assert done.returncode == 2
+    assert "gtzan" in done.stderr
+    assert "Traceback" not in done.stderr
+    done = melgrid("preprocess", "gtzn", "--root", root, "--store", tmp_path / "s", "--feature", "logmel")
+    assert done.returncode == 2
+    assert "gtzan" in done.stderr
+
+
+def test_another_subset_does_not_mix_into_a_store(root, store):
+    done = melgrid(
+        "preprocess", "urbansound8k", "--root", root, "--store", store[0], "--limit", 5, "--feature", "logmel n_mels=24"
+    )
+    assert done.returncode == 2
+    assert "was made of other clips" in done.stderr
+
+
+def test_too_many_bad_clips_give_their_own_exit_code(root, tmp_path):
+    bad = tmp_path / "bad"
+    (bad / "a").mkdir(parents=True)
+    (bad / "a" / "one.wav").write_text("words")
+    (bad / "a" / "two.wav").write_bytes(next((root / "audio" / "fold1").glob("*.wav")).read_bytes())
+    arguments = ["preprocess", "folder", "--root", bad, "--store", tmp_path / "s", "--feature", "logmel", "--quiet"]
+    done = melgrid(*arguments)
+    assert done.returncode == 3
+    assert "1 of 2 clips failed, more than --max-bad 0.01 allows" in done.stderr
+    assert melgrid(*arguments, "--max-bad", "0.5").returncode == 0
+    failures = melgrid("inspect", tmp_path / "s", "--failures")
+    assert "one.wav" in failures.stdout
+    assert "undecodable" in failures.stdout
+
+
+def test_inspect_shows_features_and_one_of_them(store):
+    path, summary = store
+    shown = melgrid("inspect", path)
+    assert shown.returncode == 0
+    assert all(feature in shown.stdout for feature in summary["features"])
+    one = melgrid("inspect", path, "--feature", summary["features"][0])
+    assert summary["features"][0] in one.stdout
+    assert melgrid("inspect", path, "--feature", "logmel-nothing").returncode != 0
+    assert json.loads(melgrid("inspect", path, "--json").stdout)
+
+
+def test_verify_tells_a_whole_store_from_a_damaged_one(store, tmp_path):
+    import shutil
+
+    path, summary = store
+    assert melgrid("verify", path, "--deep").returncode == 0
+    copy = tmp_path / "copy"
+    shutil.copytree(path, copy)
+    shard = next((copy / summary["features"][0]).glob("shard-*.h5"))
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.write_bytes(data)
+    done = melgrid("verify", copy, "--deep")
+    assert done.returncode == 4
+    assert shard.name in done.stdout
+
+
+def test_no_store_is_said_plainly(tmp_path):
+    for command in ("inspect", "verify"):
+        done = melgrid(command, tmp_path)
+        assert done.returncode in (1, 4)
+        assert "Traceback" not in done.stderr
+        assert "store" in done.stdout + done.stderr
+
+
+def test_datasets_lists_describes_and_checks(root):
+    listed = melgrid("datasets")
+    assert listed.returncode == 0
+    assert {"urbansound8k", "fma", "gtzan", "magnatagatune", "folder"} <= set(listed.stdout.split())
+    assert "Salamon" in melgrid("datasets", "urbansound8k").stdout
+    checked = melgrid("datasets", "urbansound8k", "--root", root)
+    assert checked.returncode == 0
+    assert "missing" in checked.stdout
+
+
+def test_schema_is_json():
+    assert json.loads(melgrid("schema").stdout)["title"] == "melgrid grid file"
+
+
+def test_help_and_version():
+    assert "preprocess" in melgrid("--help").stdout
+    for command in ("preprocess", "inspect", "verify", "datasets", "schema", "demo"):
+        assert f"Example: melgrid {command}" in melgrid(command, "--help").stdout
+    assert melgrid("--version").stdout.startswith("melgrid 0.")
+    assert melgrid("frobnicate").returncode == 2
