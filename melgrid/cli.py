@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 DONE, FAILED, REFUSED, TOO_MANY_BAD, FAULTY = range(5)
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 app = typer.Typer(
     help="One decode, a whole grid of spectrograms, in HDF5 files that any tool can open.",
@@ -47,12 +48,12 @@ def main() -> None:
         code = app(standalone_mode=False)
     except typer.Exit as stop:
         code = stop.exit_code
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
     except (ParameterError, DatasetError, MismatchError) as error:
         code = _complain(error, REFUSED)
     except MelgridError as error:
         code = _complain(error, FAILED)
-    except KeyboardInterrupt:
-        code = _complain("interrupted; run the same command again to resume", FAILED)
     except BrokenPipeError:  # the reader of our output has gone, e.g. head
         code = DONE
     except typer.Abort:
@@ -61,6 +62,8 @@ def main() -> None:
         if not hasattr(error, "format_message"):  # not a usage error of the parser's
             raise
         code = _complain(error.format_message(), REFUSED)
+    if code == _INTERRUPTED:
+        code = _complain("interrupted; run the same command again to resume", FAILED)
     sys.exit(code or DONE)
 
 

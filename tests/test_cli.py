@@ -1,8 +1,10 @@
 """The command line as a person uses it: real processes, real files, exit codes."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -44,7 +46,7 @@ def test_progress_goes_to_stderr_and_results_to_stdout(root, tmp_path):
         "preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", "--limit", 5, "--feature", "logmel"
     )
     assert done.returncode == 0
-    assert "feature sets of 5 clips" in done.stdout
+    assert "feature set of 5 clips" in done.stdout
     assert "next: melgrid inspect" in done.stdout
     assert "5/5" in done.stderr
     assert "to write:" in done.stderr
@@ -171,6 +173,27 @@ def test_datasets_lists_describes_and_checks(root):
     checked = melgrid("datasets", "urbansound8k", "--root", root)
     assert checked.returncode == 0
     assert "missing" in checked.stdout
+
+
+def test_ctrl_c_leaves_a_store_that_resumes(root, tmp_path):
+    arguments = ["preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", "--feature", "logmel"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "melgrid", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "s").rglob(".shard*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert out == ""
+    assert "interrupted; run the same command again to resume" in err
+    assert "Traceback" not in err
+    assert not list((tmp_path / "s").rglob(".shard*"))
+    assert melgrid(*arguments).returncode == 0
 
 
 def test_schema_is_json():

@@ -80,6 +80,8 @@ def decode(data: bytes) -> Audio:
     """
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.format == "RAW":  # libsndfile's last resort: any bytes, taken for headerless samples
+                raise ClipError("undecodable", "no audio format is recognised")
             if file.samplerate < 1 or file.channels < 1:
                 raise ClipError("undecodable", f"the header says {file.samplerate} Hz, {file.channels} channels")
             declared = file.frames

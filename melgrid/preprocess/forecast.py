@@ -87,6 +87,11 @@ def frame_bytes(feature: Feature) -> int:
     return feature.bins * (feature.channels or 1) * (2 if feature.is_complex else 1) * size
 
 
+def _row_bytes(feature: Feature) -> int:
+    """Bytes of a clip's row in a shard's tables: mean and m2 in double precision, and its texts."""
+    return 16 * feature.bins * (feature.channels or 1) * (2 if feature.is_complex else 1) + 700
+
+
 def clip_seconds(dataset: Dataset) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float]:
     """Length of every clip, from the metadata or from the headers of a sample of files.
 
@@ -152,7 +157,7 @@ def forecast(
         lengths, counts = np.unique(np.round(seconds * feature.sr).astype(np.int64), return_counts=True)
         frames = sum(num_frames(feature, int(n)) * int(c) for n, c in zip(lengths, counts, strict=True))
         nominal = num_frames(feature, round(dataset.nominal_seconds * feature.sr))
-        size = frames * frame_bytes(feature)
+        size = frames * frame_bytes(feature) + len(seconds) * _row_bytes(feature)
         margin = _SIGMAS * error / max(float(seconds.mean()) if len(seconds) else 1.0, 1e-9)
         rows.append(
             FeatureForecast(

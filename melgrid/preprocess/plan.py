@@ -123,7 +123,7 @@ class Plan:
         -------
         str
         """
-        lines = [f"decode once -> {_count(len(self.signals), 'signal')}, {_count(len(self.features), 'feature')}"]
+        lines = [f"decode once -> {counted(len(self.signals), 'signal')}, {counted(len(self.features), 'feature')}"]
         for key in self.signals:
             channels, sr, _ = key
             lines.append(f"  {'mono' if channels is None else f'{channels} channels'}, {sr} Hz")
@@ -246,5 +246,6 @@ def compute(feature: Feature, y: Float32, sr: int) -> Values:
     return values
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str) -> str:
+    """Put a number before its noun, e.g. ``1 signal`` or ``3 signals``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from melgrid.preprocess.forecast import Forecast
-from melgrid.preprocess.plan import Plan
+from melgrid.preprocess.plan import Plan, counted
 from melgrid.preprocess.run import RunSummary
 
 __all__ = ["duration", "forecast_text", "size", "summary_text"]
@@ -69,8 +69,8 @@ def forecast_text(coming: Forecast, plan: Plan | None) -> str:
         shape = f"{row.frames} x {row.feature.bins}"
         cost = "in the store" if row.done else _interval(row.low, row.high)
         lines.append(f"{row.feature.id:<{width}}  {shape:>14}  {row.feature.dtype:<8} {cost:>19}")
-    left = sum(not f.done for f in coming.features)
-    lines.append(f"to write: {_interval(coming.low, coming.high)} in {left} feature sets; free: {size(coming.free)}")
+    left = counted(sum(not f.done for f in coming.features), "feature set")
+    lines.append(f"to write: {_interval(coming.low, coming.high)} in {left}; free: {size(coming.free)}")
     if coming.low > coming.free:
         lines.append("WARNING: the disk does not hold this")
     elif coming.high > coming.free:
@@ -98,11 +98,11 @@ def summary_text(summary: RunSummary) -> str:
     lines = []
     if summary.features:
         rate = summary.audio_seconds / summary.seconds if summary.seconds else 0.0
-        lines += [
-            f"{len(summary.features)} feature sets of {summary.clips - summary.failed:,} clips, "
-            f"{size(summary.bytes_written)}, in {duration(summary.seconds)}: "
-            f"{duration(summary.audio_seconds)} of audio, {rate:,.0f} times real time, {summary.jobs} jobs"
-        ]
+        lines.append(
+            f"{counted(len(summary.features), 'feature set')} of {summary.clips - summary.failed:,} clips, "
+            f"{size(summary.bytes_written)}, in {duration(summary.seconds)}: {duration(summary.audio_seconds)} of audio, "
+            f"{rate:,.0f} times real time, {counted(summary.jobs, 'job')}"
+        )
         total = sum(summary.stage_seconds.values()) or 1.0
         shares = (f"{name} {100 * seconds / total:.0f} %" for name, seconds in summary.stage_seconds.items())
         lines.append(f"worker time: {', '.join(shares)}")
