@@ -1,0 +1,68 @@
+"""Stores: folders of plain HDF5 files with a manifest, written once and read past HDF5.
+
+Names load on first use, so that a process that only writes shards does not import pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from melgrid.store.about import About
+    from melgrid.store.faults import Fault, verify
+    from melgrid.store.feature_set import FeatureSet
+    from melgrid.store.manifest import Manifest, create_store, lock, sweep
+    from melgrid.store.selection import Selection
+    from melgrid.store.shard import ShardInfo, ShardWriter, read_shard_info
+    from melgrid.store.statistics import Statistics
+    from melgrid.store.store import Store, open_store
+
+__all__ = [
+    # reading
+    "FeatureSet",
+    "Selection",
+    "Statistics",
+    "Store",
+    "open_store",
+    # writing
+    "About",
+    "Manifest",
+    "ShardInfo",
+    "ShardWriter",
+    "create_store",
+    "lock",
+    "read_shard_info",
+    "sweep",
+    # checking
+    "Fault",
+    "verify",
+]
+
+_HOMES = {
+    "About": "about",
+    "Fault": "faults",
+    "FeatureSet": "feature_set",
+    "Manifest": "manifest",
+    "Selection": "selection",
+    "ShardInfo": "shard_info",
+    "ShardWriter": "shard",
+    "Statistics": "statistics",
+    "Store": "store",
+    "create_store": "manifest",
+    "lock": "disk",
+    "open_store": "store",
+    "read_shard_info": "shard_info",
+    "sweep": "disk",
+    "verify": "faults",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'melgrid.store' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"melgrid.store.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,203 @@
+"""The clip table of a store: one row per clip in (shard, row) order, kept in ``clips.parquet``."""
+
+from __future__ import annotations
+
+import io
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from melgrid.errors import StoreError
+from melgrid.store.about import About
+
+__all__ = ["COLUMNS", "ClipTable", "check_labels", "table_to_bytes", "with_all_columns"]
+
+SCHEMA = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("path", pa.string()),
+        ("labels", pa.list_(pa.int32())),
+        ("split", pa.string()),
+        ("fold", pa.int64()),
+        ("group", pa.string()),
+        ("start", pa.float64()),
+        ("end", pa.float64()),
+        ("source_sha256", pa.string()),
+        ("native_sr", pa.int64()),
+        ("native_channels", pa.int64()),
+        ("native_frames", pa.int64()),
+        ("shard", pa.int32()),
+        ("row", pa.int32()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+COLUMNS = tuple(SCHEMA.names)
+REQUIRED = ("clip_id", "shard", "row")
+
+
+def with_all_columns(clips: pd.DataFrame) -> pd.DataFrame:
+    """Put a clip table into its final form: every column, (shard, row) order, empty text as none.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        At least clip_id, shard and row; columns of other names are refused.
+
+    Returns
+    -------
+    DataFrame with columns `COLUMNS` and a RangeIndex
+
+    Raises
+    ------
+    StoreError
+        A column is missing or unknown, an id is empty or occurs twice, or rows of a shard have gaps.
+    """
+    missing = [name for name in REQUIRED if name not in clips]
+    unknown = [name for name in clips if name not in COLUMNS]
+    if missing or unknown:
+        raise StoreError(f"clip table: columns {missing} are missing, {unknown} are unknown; known: {list(COLUMNS)}")
+    clips = clips.sort_values(["shard", "row"], kind="stable", ignore_index=True)
+    if clips["clip_id"].isna().any() or (clips["clip_id"] == "").any():
+        raise StoreError("clip table: a clip has no id")
+    twice = clips["clip_id"][clips["clip_id"].duplicated()]
+    if len(twice):
+        raise StoreError(f"clip table: id {twice.iloc[0]!r} occurs twice")
+    if (clips["row"] != clips.groupby("shard").cumcount()).any() or (clips["row"] < 0).any():
+        raise StoreError("clip table: the rows of a shard must be 0, 1, 2, ... without gaps")
+    columns = {}
+    for name in COLUMNS:
+        column = clips[name] if name in clips else pd.Series([None] * len(clips), dtype=object)
+        if name == "labels":
+            column = pd.Series([[] if value is None else list(value) for value in _nones(column)], dtype=object)
+        elif pa.types.is_string(SCHEMA.field(name).type):
+            column = pd.Series([value or None for value in _nones(column)], dtype=object)
+        columns[name] = column
+    return pd.DataFrame(columns)
+
+
+def check_labels(clips: pd.DataFrame, about: About) -> None:
+    """Check labels against the classes.
+
+    Raises
+    ------
+    StoreError
+        A label is no class, or a clip of task single has several.
+    """
+    for clip_id, labels in zip(clips["clip_id"], clips["labels"], strict=True):
+        if labels and not 0 <= min(labels) <= max(labels) < len(about.classes):
+            raise StoreError(f"clip {clip_id!r}: labels {labels} are not among {len(about.classes)} classes")
+        if len(labels) > 1 and about.task != "multi":
+            raise StoreError(f"clip {clip_id!r}: has {len(labels)} labels, but the task is {about.task}")
+
+
+def table_to_bytes(clips: pd.DataFrame) -> bytes:
+    """Parquet file of a clip table with all columns; equal tables give equal bytes with equal pyarrow versions."""
+    arrays = [pa.array(_nones(clips[field.name]), type=field.type) for field in SCHEMA]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+class ClipTable:
+    """A clip table as arrays, so that selecting among many clips makes no Python object per clip.
+
+    Parameters
+    ----------
+    data : bytes
+        Of ``clips.parquet``.
+    about : About
+
+    Attributes
+    ----------
+    shard, row : ndarray, shape (n,), int32
+    label_values : ndarray, shape (total labels,), int32
+        Class indices of all clips, one clip after the other.
+    label_offset : ndarray, shape (n + 1,), int64
+    """
+
+    def __init__(self, data: bytes, about: About) -> None:
+        try:
+            table = pq.read_table(io.BytesIO(data))
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError(f"clips.parquet is damaged: {error}. melgrid verify --repair rebuilds it") from error
+        if table.schema.names != SCHEMA.names:
+            raise StoreError(f"clips.parquet has columns {table.schema.names}, not {SCHEMA.names}")
+        self._table = table.cast(SCHEMA).combine_chunks()
+        self._about = about
+        self.shard: NDArray[np.int32] = table["shard"].to_numpy()
+        self.row: NDArray[np.int32] = table["row"].to_numpy()
+        lengths = pc.list_value_length(table["labels"]).fill_null(0).to_numpy()
+        self.label_values: NDArray[np.int32] = table["labels"].combine_chunks().flatten().to_numpy()
+        self.label_offset: NDArray[np.int64] = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+    def __len__(self) -> int:
+        return len(self.shard)
+
+    @cached_property
+    def ids(self) -> NDArray[np.object_]:
+        """Clip ids, shape (n,)."""
+        return np.asarray(self._table["clip_id"].to_numpy(zero_copy_only=False), dtype=object)
+
+    @cached_property
+    def position(self) -> pd.Index[str]:
+        """Index from clip id to place in the table."""
+        return pd.Index(self.ids)
+
+    @cached_property
+    def stored(self) -> pd.DataFrame:
+        """The table as it is stored, labels as lists of class indices."""
+        frame = _pandas(self._table)
+        for name in COLUMNS:
+            if pa.types.is_string(SCHEMA.field(name).type):
+                frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+        frame["labels"] = [list(map(int, value)) for value in frame["labels"]]
+        return frame
+
+    @cached_property
+    def shown(self) -> pd.DataFrame:
+        """The table as users see it: `label` (categorical), or for task multi `labels` (tuples of class names)."""
+        frame = _pandas(self._table.drop_columns(["labels"]))
+        place = COLUMNS.index("labels")
+        if self._about.task == "multi":
+            names = np.array(self._about.classes, dtype=object)[self.label_values].tolist()
+            bounds = self.label_offset.tolist()
+            tuples = pd.Series([tuple(names[a:b]) for a, b in pairwise(bounds)], dtype=object)
+            frame.insert(place, "labels", tuples)
+        else:
+            classes = pd.Index(list(self._about.classes), dtype=object)
+            frame.insert(place, "label", pd.Series(pd.Categorical.from_codes(self.single_labels(), classes)))
+        return frame
+
+    def single_labels(self) -> NDArray[np.int64]:
+        """Return the class index of each clip, -1 for none; shape (n,)."""
+        labels = np.full(len(self), -1, np.int64)
+        has = np.diff(self.label_offset) > 0
+        labels[has] = self.label_values[self.label_offset[:-1][has]]
+        return labels
+
+    def multi_hot(self) -> NDArray[np.uint8]:
+        """Return ones where a clip has a class; shape (n, classes)."""
+        hot = np.zeros((len(self), len(self._about.classes)), np.uint8)
+        hot[np.repeat(np.arange(len(self)), np.diff(self.label_offset)), self.label_values] = 1
+        return hot
+
+    def column(self, name: str) -> pd.Series[Any]:
+        """Return one column other than labels, as users see it."""
+        return _pandas(self._table.select([name]))[name]
+
+
+def _pandas(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return frame
+
+
+def _nones(column: pd.Series[Any]) -> list[Any]:
+    return list(column.astype(object).where(column.notna(), None))

@@ -1,0 +1,120 @@
+"""The contents of one ``feature.json``: parameters, what the cast cost, and the shard table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from melgrid.errors import ShardError, StoreError
+from melgrid.params import Feature
+from melgrid.store.about import About, restore_feature
+from melgrid.store.encoding import item_shape
+from melgrid.store.shard_info import SHARD_FILE, ShardInfo
+
+__all__ = ["FeatureRecord"]
+
+FORMAT = "melgrid-feature"
+FORMAT_VERSION = 1
+REMEDY = "melgrid verify --repair says what can be done"
+
+
+@dataclass(frozen=True)
+class FeatureRecord:
+    """One feature set as the manifest knows it.
+
+    Attributes
+    ----------
+    feature : Feature
+    shards : tuple of ShardInfo
+        Ordered by number.
+    versions, options : dict
+        Of the run that made it; equal to the store's unless mixed on purpose.
+    """
+
+    feature: Feature
+    shards: tuple[ShardInfo, ...]
+    versions: dict[str, str]
+    options: dict[str, Any]
+
+    @classmethod
+    def of(cls, feature: Feature, infos: Sequence[ShardInfo], about: About) -> FeatureRecord:
+        """Make the record of shards that one run made."""
+        shards = tuple(sorted(infos, key=lambda info: info.index))
+        numbers = [info.index for info in shards]
+        if len(set(numbers)) != len(numbers):
+            raise StoreError(f"{feature.id}: a shard occurs twice in {numbers}")
+        return cls(feature, shards, dict(about.versions), dict(about.options))
+
+    @classmethod
+    def parse(cls, data: bytes, feature_id: str) -> FeatureRecord:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        StoreError
+            It is damaged, has a newer format, or names files outside its folder.
+        """
+        try:
+            fields = json.loads(data)
+            found = fields["format"], fields["format_version"]
+            if found != (FORMAT, FORMAT_VERSION):
+                raise StoreError(f"{feature_id}/feature.json: has format {found}, not {(FORMAT, FORMAT_VERSION)}")
+            shards = tuple(ShardInfo(**row) for row in fields["shards"])
+            record = cls(restore_feature(fields["parameters"]), shards, fields["versions"], fields["options"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{feature_id}/feature.json: is damaged ({error})") from None
+        if record.feature.id != feature_id:
+            raise StoreError(f"{feature_id}/feature.json: is that of {record.feature.id}")
+        for shard in shards:
+            if not SHARD_FILE.fullmatch(shard.file):
+                raise StoreError(f"{feature_id}/feature.json: {shard.file!r} is no name of a shard")
+        return record
+
+    def to_bytes(self) -> bytes:
+        """Return the JSON text of ``feature.json``."""
+        feature = self.feature
+        fields = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "id": feature.id,
+            "parameters": feature.canonical(),
+            "bins": feature.bins,
+            "frame_shape": list(item_shape(feature)),
+            "hop_seconds": feature.hop_seconds,
+            "unit": feature.unit,
+            "dtype": feature.dtype,
+            "clips": sum(shard.clips for shard in self.shards),
+            "failed": sum(shard.failed for shard in self.shards),
+            "frames": sum(shard.frames for shard in self.shards),
+            "bytes": sum(shard.bytes for shard in self.shards),
+            "worst_error": max((shard.worst_error for shard in self.shards), default=0.0),
+            "non_finite": sum(shard.non_finite for shard in self.shards),
+            "saturated": sum(shard.saturated for shard in self.shards),
+            "versions": self.versions,
+            "options": self.options,
+            "shards": [shard.canonical() for shard in self.shards],
+        }
+        return json.dumps(fields, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+    def check_sizes(self, folder: Path) -> None:
+        """Compare the size of every shard file with the table.
+
+        Raises
+        ------
+        ShardError
+            A file is missing, lies outside the folder, or has another size.
+        """
+        home = folder.parent.resolve() / folder.name
+        for shard in self.shards:
+            path = folder / shard.file
+            if (path.is_symlink() or folder.is_symlink()) and path.resolve().parent != home:
+                raise ShardError(f"{path}: is a link out of the store")
+            try:
+                size = path.stat().st_size
+            except OSError:
+                raise ShardError(f"{path}: is missing. {REMEDY}") from None
+            if size != shard.bytes:
+                raise ShardError(f"{path}: has {size} bytes, should have {shard.bytes}. {REMEDY}")

@@ -1,0 +1,319 @@
+"""One feature's clips in a store: arrays by clip id, and batches of crops by position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from melgrid.errors import ClipError, StoreError
+from melgrid.params import Feature
+from melgrid.params.messages import nearest
+from melgrid.store.encoding import decode, encode, item_shape, stored_dtype
+from melgrid.store.feature_record import FeatureRecord
+from melgrid.store.reader import ShardFile, advise, read_spans
+from melgrid.store.shard_info import read_arrays
+
+if TYPE_CHECKING:
+    from melgrid.store.selection import Selection
+    from melgrid.store.store import Store
+
+__all__ = ["FeatureSet"]
+
+Ints = NDArray[np.int64]
+
+
+class FeatureSet:
+    """Feature arrays of a store's clips.
+
+    Made by `Store`. May be used by any number of threads, after a fork, and pickled: a copy opens the store anew.
+    Clips without features, for a reason that `store.clips` gives, are not in it.
+
+    Attributes
+    ----------
+    store : Store
+    feature : Feature
+    record : FeatureRecord
+        Shard table and what the cast cost.
+    dtype : dtype
+        Stored type.
+    frame_shape : tuple of int
+        Stored shape of one frame: (bins[, channels][, 2]).
+    """
+
+    def __init__(self, store: Store, record: FeatureRecord) -> None:
+        self.store = store
+        self.record = record
+        self.feature: Feature = record.feature
+        self.dtype = stored_dtype(self.feature)
+        self.frame_shape = item_shape(self.feature)
+        self._frame_bytes = int(np.prod(self.frame_shape)) * self.dtype.itemsize
+
+    @property
+    def id(self) -> str:
+        """Id of the feature, and name of its folder."""
+        return self.feature.id
+
+    @cached_property
+    def _places(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Of every ok clip: place in the clip table, number in the shard table, first frame, frames."""
+        tables = []
+        for number, shard in enumerate(self.record.shards):
+            offsets, status = read_arrays(self.store.path / self.id / shard.file, "frame_offset", "status")
+            first, after = np.searchsorted(self.store.table.shard, [shard.index, shard.index + 1])
+            if len(status) != after - first:
+                raise StoreError(
+                    f"{self.id}/{shard.file}: has {len(status)} clips where clips.parquet has {after - first}. "
+                    "melgrid verify --repair rebuilds it"
+                )
+            ok = np.flatnonzero(status == 0)
+            tables.append((first + ok, np.full(len(ok), number), offsets[:-1][ok], np.diff(offsets)[ok]))
+        if not tables:
+            empty = np.zeros(0, np.int64)
+            return empty, empty, empty, empty
+        columns = [np.concatenate(column).astype(np.int64) for column in zip(*tables, strict=True)]
+        return columns[0], columns[1], columns[2], columns[3]
+
+    @cached_property
+    def _files(self) -> list[ShardFile]:
+        folder = self.store.path / self.id
+        self.record.check_sizes(folder)
+        return [ShardFile(folder / shard.file, shard.bytes, shard.data_offset) for shard in self.record.shards]
+
+    @cached_property
+    def _row_of_clip(self) -> Ints:
+        """Of every clip in the table: its row here, or -1."""
+        rows = np.full(len(self.store.table), -1, np.int64)
+        rows[self._places[0]] = np.arange(len(self))
+        return rows
+
+    @cached_property
+    def clip_ids(self) -> NDArray[np.object_]:
+        """Ids of the clips that have features, in store order; shape (n,)."""
+        return self.store.table.ids[self._places[0]]
+
+    @property
+    def clip_rows(self) -> Ints:
+        """Place of each clip in ``store.clips``; shape (n,), ascending."""
+        return self._places[0]
+
+    @property
+    def lengths(self) -> Ints:
+        """Frames of each clip; shape (n,), int64."""
+        return self._places[3]
+
+    def __len__(self) -> int:
+        return len(self._places[0])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.clip_ids)
+
+    def __contains__(self, clip_id: object) -> bool:
+        position = self.store.table.position
+        return clip_id in position and bool(self._row_of_clip[position.get_loc(clip_id)] >= 0)
+
+    def row(self, clip_id: str) -> int:
+        """Row of a clip among `clip_ids`.
+
+        Raises
+        ------
+        StoreError
+            The store has no such clip.
+        ClipError
+            The clip has no features; carries the reason.
+        """
+        try:
+            place: Any = self.store.table.position.get_loc(clip_id)
+        except KeyError:
+            hint = nearest(str(clip_id), self.store.table.ids) if len(self.store.table) < 10_000 else ""
+            raise StoreError(f"{self.store.path}: has no clip {clip_id!r}.{hint}") from None
+        row = int(self._row_of_clip[place])
+        if row < 0:
+            code, words = self._reason(place)
+            raise ClipError(code, f"{words} (clip {clip_id!r} has no features in {self.id})")
+        return row
+
+    def _reason(self, place: int) -> tuple[Any, str]:
+        index, row = self.store.table.shard[place], self.store.table.row[place]
+        for shard in self.record.shards:
+            if shard.index == index:
+                (reasons,) = read_arrays(self.store.path / self.id / shard.file, "reason")
+                code, _, words = reasons[row].decode().partition(": ")
+                return code, words
+        return "missing", "added to the store after this feature set was made"
+
+    def __getitem__(self, clip_id: str) -> NDArray[Any]:
+        """Return a clip's values in the physical unit: (frames, bins[, channels]), float32 or complex64."""
+        row = self.row(clip_id)
+        stored = np.empty((int(self.lengths[row]), *self.frame_shape), self.dtype)
+        self.read_clips(np.array([row]), stored)
+        return decode(stored, self.feature)
+
+    def cast(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return computed values as they would come back from the store.
+
+        Parameters
+        ----------
+        values : ndarray, shape (frames, bins[, channels]), float32 or complex64
+
+        Returns
+        -------
+        ndarray of the same shape and type
+        """
+        return decode(encode(np.array(values), self.feature)[0], self.feature)
+
+    def decode(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Turn stored numbers, shape (..., *frame_shape), into float32 or complex64 values in the physical unit."""
+        return decode(stored, self.feature)
+
+    def read(self, rows: Ints, starts: Ints, counts: Ints, out: NDArray[Any]) -> None:
+        """Read one run of frames from each of several clips.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n,), int64
+            Into `clip_ids`.
+        starts, counts : ndarray, shape (n,), int64, frames
+        out : ndarray, shape (n, longest, *frame_shape), type `dtype`, C-contiguous
+            ``out[i, :counts[i]]`` is filled, the rest left as it is.
+
+        Raises
+        ------
+        ValueError
+            A run leaves its clip, or `out` has the wrong shape, type or layout.
+        ShardError
+            A shard file is damaged; names file and clip.
+        """
+        rows, starts, counts = (np.asarray(a, np.int64) for a in (rows, starts, counts))
+        if out.ndim < 2 or len(out) < len(rows) or (len(counts) and counts.max() > out.shape[1]):
+            raise ValueError(f"out of shape {out.shape} cannot take {len(rows)} runs of up to {counts.max()} frames")
+        places = np.arange(len(rows), dtype=np.int64) * (out.shape[1] * self._frame_bytes)
+        self._read(rows, starts, counts, out, out.shape[2:], places)
+
+    def read_clips(self, rows: Ints, out: NDArray[Any]) -> None:
+        """Read whole clips, one after the other.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n,), int64
+            Into `clip_ids`.
+        out : ndarray, shape (lengths[rows].sum(), *frame_shape), type `dtype`, C-contiguous
+
+        Raises
+        ------
+        ValueError
+            `out` has the wrong shape, type or layout.
+        ShardError
+            A shard file is damaged; names file and clip.
+        """
+        rows = np.asarray(rows, np.int64)
+        counts = self.lengths[rows]
+        ends = np.cumsum(counts)
+        if len(out) != (ends[-1] if len(ends) else 0):
+            raise ValueError(f"out of shape {out.shape} is not for {int(counts.sum())} frames")
+        self._read(rows, np.zeros_like(rows), counts, out, out.shape[1:], (ends - counts) * self._frame_bytes)
+
+    def advise(self, rows: Ints, starts: Ints, counts: Ints) -> None:
+        """Ask the system to fetch runs that `read` will want soon; arguments as there."""
+        rows, starts, counts = (np.asarray(a, np.int64) for a in (rows, starts, counts))
+        _, shards, first, _ = self._places
+        positions = (first[rows] + starts) * self._frame_bytes
+        advise(self._files, shards[rows], positions, counts * self._frame_bytes)
+
+    def _read(
+        self, rows: Ints, starts: Ints, counts: Ints, out: NDArray[Any], tail: tuple[int, ...], places: Ints
+    ) -> None:
+        if tail != self.frame_shape or out.dtype != self.dtype or not out.flags.c_contiguous:
+            raise ValueError(
+                f"out {out.shape} {out.dtype} must be C-contiguous {self.dtype} of frames {self.frame_shape}"
+            )
+        _, shards, first, lengths = self._places
+        if len(rows) and (starts.min() < 0 or counts.min() < 0 or (starts + counts > lengths[rows]).any()):
+            bad = int(np.flatnonzero((starts < 0) | (counts < 0) | (starts + counts > lengths[rows]))[0])
+            raise ValueError(
+                f"frames {starts[bad]} to {starts[bad] + counts[bad]} leave clip {self.clip_ids[rows[bad]]!r}, "
+                f"which has {lengths[rows[bad]]}"
+            )
+        some = np.flatnonzero(counts)
+        if not len(some):
+            return
+        rows = rows[some]
+        read_spans(
+            self._files,
+            shards[rows],
+            (first[rows] + starts[some]) * self._frame_bytes,
+            counts[some] * self._frame_bytes,
+            out.data.cast("B"),
+            places[some],
+            lambda span: str(self.clip_ids[rows[span]]),
+        )
+
+    def select(self, **columns: Any) -> Selection:
+        """Return the clips whose columns have given values, unguarded against leaks.
+
+        Parameters
+        ----------
+        **columns : value, list or range
+            Of clip_id, label, split, fold or group; a clip must match all. Several labels mean any of them.
+
+        Returns
+        -------
+        Selection
+
+        Raises
+        ------
+        StoreError
+            A column or value is unknown, or no clip matches.
+        """
+        from melgrid.store.split import select
+
+        return select(self, columns)
+
+    def split(self, allow_leaks: bool = False, **sides: dict[str, Any]) -> tuple[Selection, ...]:
+        """Return several selections that share no clip and no group.
+
+        Parameters
+        ----------
+        allow_leaks : bool
+            Do not check.
+        **sides : dict
+            Name of the side, and columns as for `select`. Without sides, the dataset's official split.
+
+        Returns
+        -------
+        tuple of Selection, in the order of `sides`
+
+        Raises
+        ------
+        LeakError
+            A clip or group stands on two sides.
+        StoreError
+            A column or value is unknown, a side is empty, or there is no official split.
+
+        Warns
+        -----
+        LeakWarning
+            Sides made of official columns only put a group on two sides.
+        """
+        from melgrid.store.split import split
+
+        return split(self, sides, allow_leaks)
+
+    def __repr__(self) -> str:
+        shape = ", ".join(["frames", *map(str, self.frame_shape)])
+        return f"<FeatureSet {self.id}: {sum(s.clips for s in self.record.shards)} clips ({shape}) {self.dtype.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (str(self.store.path), self.id, self.record)
+
+
+def _reopen(path: str, feature_id: str, record: FeatureRecord) -> FeatureSet:
+    from melgrid.store.store import open_store
+
+    found = open_store(path)[feature_id]
+    if found.record != record:
+        raise StoreError(f"{path}: {feature_id} has been made anew since this was pickled; open the store again")
+    return found

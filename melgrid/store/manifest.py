@@ -1,0 +1,332 @@
+"""What a store says about itself: ``store.json``, one ``feature.json`` per feature set, ``clips.parquet``.
+
+``store.json`` holds the SHA-256 of the other two kinds of file and, over canonical JSON, of itself; ``feature.json``
+holds that of each shard. Files are replaced one at a time and a reader may come in between, or a writer be killed
+there. So ``store.json`` first announces the digests of the new files under ``pending``, then they are replaced, then
+it is written without. A file is right when either digest fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from melgrid.errors import StoreError
+from melgrid.params import Feature, canonical_json
+from melgrid.store.about import About
+from melgrid.store.disk import lock, publish_bytes, sweep
+from melgrid.store.feature_record import FeatureRecord
+from melgrid.store.mismatch import check_about, check_clips
+from melgrid.store.shard_info import ShardInfo
+from melgrid.store.whole_file import write_whole_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Manifest", "create_store", "lock", "publish_bytes", "sweep"]
+
+FORMAT = "melgrid-store"
+FORMAT_VERSION = 1
+CLIPS = "clips.parquet"
+MANIFEST_FILE = re.compile(r"clips\.parquet|[a-z0-9][a-z0-9.-]*/feature\.json")
+OWN_NAMES = {CLIPS, "runs"}
+REPAIR = "melgrid verify --repair rebuilds it from the shards"
+
+
+@dataclass
+class Manifest:
+    """The contents of ``store.json``. Change it only while holding `lock`.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the store.
+    about : About
+    files : dict
+        SHA-256 of each manifest file, by path relative to the store.
+    pending : dict
+        The same for files that are being replaced.
+    """
+
+    path: Path
+    about: About
+    files: dict[str, str] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Manifest:
+        """Read ``store.json``.
+
+        Parameters
+        ----------
+        path : str or Path
+            Folder of a store.
+
+        Raises
+        ------
+        StoreError
+            There is no store, it is damaged, or it has a newer format.
+        """
+        path = Path(path)
+        try:
+            data = json.loads((path / "store.json").read_bytes())
+            recorded = data.pop("sha256")
+            found = data.pop("format"), data.pop("format_version")
+            about, files, pending = data["about"], dict(data["files"]), dict(data["pending"])
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreError(f"{path}: is no store: it has no store.json") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StoreError(f"{path / 'store.json'}: is damaged ({error}). {REPAIR}") from None
+        if found != (FORMAT, FORMAT_VERSION):
+            raise StoreError(f"{path}: has format {found}, not {(FORMAT, FORMAT_VERSION)}; was a newer melgrid used?")
+        strange = [name for name in {**files, **pending} if not MANIFEST_FILE.fullmatch(name)]
+        if strange:
+            raise StoreError(f"{path / 'store.json'}: {strange[0]!r} is no name of a manifest file")
+        manifest = cls(path, About.parse(about), files, pending)
+        digest = manifest._document()["sha256"]
+        if digest != recorded:
+            raise StoreError(f"{path / 'store.json'}: has SHA-256 {digest}, should be {recorded}. {REPAIR}")
+        return manifest
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Ids of the feature sets that readers see, sorted."""
+        return tuple(sorted(name.split("/")[0] for name in self.files if name != CLIPS))
+
+    def read(self, name: str) -> bytes:
+        """Read a manifest file and check its digest.
+
+        Parameters
+        ----------
+        name : str
+            Path relative to the store.
+
+        Raises
+        ------
+        StoreError
+            The file is missing or is not what ``store.json`` says.
+        """
+        while True:
+            try:
+                data = (self.path / name).read_bytes()
+            except FileNotFoundError:
+                found = "is missing"
+            else:
+                digest = hashlib.sha256(data).hexdigest()
+                if digest in (self.files.get(name), self.pending.get(name)):
+                    return data
+                found = f"has SHA-256 {digest}, should be {self.files.get(name)}"
+            current = Manifest.load(self.path)
+            if current == self:
+                raise StoreError(f"{self.path / name}: {found}. {REPAIR}")
+            # a producer has been at work since store.json was read
+            self.about, self.files, self.pending = current.about, current.files, current.pending
+
+    def feature(self, feature_id: str) -> FeatureRecord:
+        """Read the ``feature.json`` of one feature set."""
+        return FeatureRecord.parse(self.read(f"{feature_id}/feature.json"), feature_id)
+
+    def clips(self) -> pd.DataFrame:
+        """Read the clip table as it is stored, labels as lists of class indices."""
+        from melgrid.store.clips import ClipTable
+
+        return ClipTable(self.read(CLIPS), self.about).stored
+
+    def check_matches(self, about: About, allow_mixed: bool = False) -> None:
+        """Refuse to add to a store that was made otherwise.
+
+        Parameters
+        ----------
+        about : About
+            Of the new run.
+        allow_mixed : bool
+            Let versions and options differ; feature sets record their own.
+
+        Raises
+        ------
+        MismatchError
+            Names every difference.
+        """
+        check_about(self.path, self.about, about, allow_mixed)
+
+    def check_clips(self, clips: pd.DataFrame) -> list[str]:
+        """Refuse clips that the store knows otherwise.
+
+        Parameters
+        ----------
+        clips : DataFrame
+            Clip table of the new run; shard, row and what is learnt from the audio do not matter.
+
+        Returns
+        -------
+        list of str
+            Ids of clips that the store does not have yet, in the order of `clips`.
+
+        Raises
+        ------
+        MismatchError
+            A clip has gone, or its path, labels, split, fold, group, start or end has changed.
+        """
+        return check_clips(self.path, self.clips(), clips)
+
+    def write_clips(self, clips: pd.DataFrame) -> None:
+        """Replace ``clips.parquet``.
+
+        Parameters
+        ----------
+        clips : DataFrame
+            Clip table; columns that it lacks are left empty.
+
+        Raises
+        ------
+        StoreError
+            The table makes no sense.
+        """
+        from melgrid.store.clips import check_labels, table_to_bytes, with_all_columns
+
+        table = with_all_columns(clips)
+        check_labels(table, self.about)
+        self._replace({CLIPS: table_to_bytes(table)})
+
+    def gather_outcomes(self) -> pd.DataFrame:
+        """Fill status, reason, source digest and native format in ``clips.parquet`` from the shards of all features.
+
+        Returns
+        -------
+        DataFrame, the new clip table
+
+        Raises
+        ------
+        ShardError
+            A shard is absent or damaged.
+        """
+        from melgrid.store.rebuild import outcomes
+
+        shards = [self.path / name / shard.file for name in self.features for shard in self.feature(name).shards]
+        clips = outcomes(self.clips(), shards)
+        self.write_clips(clips)
+        return clips
+
+    def extend_clips(self, clips: pd.DataFrame, clips_per_shard: int) -> None:
+        """Deal later clips to new shards; feature sets have them once their new shards are added.
+
+        Parameters
+        ----------
+        clips : DataFrame
+            Clip table of the new clips only; shard and row are filled here.
+        clips_per_shard : int
+        """
+        import pandas as pd
+
+        from melgrid.store.clips import COLUMNS, with_all_columns
+        from melgrid.store.deal import deal
+
+        old = self.clips()
+        first = int(old["shard"].max()) + 1 if len(old) else 0
+        shard, row = deal(clips["clip_id"].tolist(), clips_per_shard, first)
+        new = with_all_columns(clips.assign(shard=shard, row=row))
+        both = {name: [*old[name].astype(object), *new[name].astype(object)] for name in COLUMNS}
+        self.write_clips(pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in both.items()}))
+
+    def add_feature_set(self, feature: Feature, infos: Sequence[ShardInfo], about: About | None = None) -> None:
+        """Make a whole feature set visible to readers, or swap its shard table for a new generation.
+
+        Also makes its ``all.h5``, and removes shard files of an older generation.
+
+        Parameters
+        ----------
+        feature : Feature
+        infos : sequence of ShardInfo
+            One for each shard.
+        about : About or None
+            Of the run that made it, when that differs from the store's.
+
+        Raises
+        ------
+        StoreError
+            A shard file is not there in the size that its info says, or occurs twice.
+        """
+        record = FeatureRecord.of(feature, infos, about or self.about)
+        folder = self.path / feature.id
+        record.check_sizes(folder)
+        self._replace({f"{feature.id}/feature.json": record.to_bytes()})
+        write_whole_file(folder, record)
+        for path in folder.glob("shard-*.h5"):
+            if path.name not in {shard.file for shard in record.shards}:
+                path.unlink()  # an older generation
+
+    def _replace(self, contents: dict[str, bytes]) -> None:
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+        known = {name: digest for name, digest in digests.items() if name in self.files}
+        if known:
+            self.pending = known
+            self._write()
+        for name, data in contents.items():
+            publish_bytes(self.path / name, data)
+        self.files = {**self.files, **digests}
+        self.pending = {}
+        self._write()
+
+    def settle(self) -> None:
+        """Finish what a killed writer announced: each file now has its one right digest."""
+        for name in self.pending:
+            digest = hashlib.sha256(self.read(name)).hexdigest()
+            self.files[name] = digest
+        if self.pending:
+            self.pending = {}
+            self._write()
+
+    def _document(self) -> dict[str, Any]:
+        body = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "about": self.about.canonical(),
+            "features": list(self.features),
+            "files": dict(sorted(self.files.items())),
+            "pending": dict(sorted(self.pending.items())),
+        }
+        return {**body, "sha256": hashlib.sha256(canonical_json(body).encode()).hexdigest()}
+
+    def to_bytes(self) -> bytes:
+        """Return the text of ``store.json``."""
+        return json.dumps(self._document(), indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+    def _write(self) -> None:
+        publish_bytes(self.path / "store.json", self.to_bytes())
+
+
+def create_store(path: str | Path, about: About, clips: pd.DataFrame) -> Manifest:
+    """Make a store without features.
+
+    Parameters
+    ----------
+    path : str or Path
+        Made when it does not exist.
+    about : About
+    clips : DataFrame
+        Clip table with at least clip_id, shard and row.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    StoreError
+        There is a store already, or a folder with other files.
+    """
+    path = Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    if (path / "store.json").exists():
+        raise StoreError(f"{path}: is a store already")
+    others = sorted(p.name for p in path.iterdir() if p.name not in OWN_NAMES and not p.name.startswith("."))
+    if others:
+        raise StoreError(f"{path}: has other files in it ({', '.join(others[:3])}); name an empty folder")
+    manifest = Manifest(path, about)
+    manifest.write_clips(clips)
+    return manifest

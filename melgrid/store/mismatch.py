@@ -1,0 +1,78 @@
+"""Refuse to add to a store that was made of something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from melgrid.errors import MismatchError
+from melgrid.store.about import About
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["check_about", "check_clips"]
+
+# What --allow-mixed may let differ from one feature set to the next; each keeps its own.
+MIXABLE = ("versions", "options")
+COMPARED = ("path", "labels", "split", "fold", "group", "start", "end")
+FIRST = 5
+
+
+def check_about(path: Path, stored: About, about: About, allow_mixed: bool) -> None:
+    """Compare what two runs say of their dataset; see `Manifest.check_matches`."""
+    old, new = stored.canonical(), about.canonical()
+    found = [name for name in old if old[name] != new[name] and not (allow_mixed and name in MIXABLE)]
+    if found:
+        lines = [line for name in found for line in _differences(name, old[name], new[name])]
+        mixable = ", or --allow-mixed, which records it" if set(found) <= set(MIXABLE) else ""
+        raise MismatchError(f"{path} was made otherwise: {'; '.join(lines)}. Remedy: use another --store{mixable}")
+
+
+def check_clips(path: Path, stored: pd.DataFrame, clips: pd.DataFrame) -> list[str]:
+    """Compare two clip tables and return the ids that only the new one has; see `Manifest.check_clips`."""
+    new = clips["clip_id"][~clips["clip_id"].isin(stored["clip_id"])].tolist()
+    gone = stored["clip_id"][~stored["clip_id"].isin(clips["clip_id"])].tolist()
+    both = stored.set_index("clip_id").drop(index=gone)
+    other = clips.set_index("clip_id").loc[both.index]
+    lines = [f"{len(gone)} clips are no longer in the dataset ({', '.join(gone[:FIRST])})"] if gone else []
+    changed = [
+        f"{clip_id}: {name} is {now!r}, was {was!r}"
+        for name in COMPARED
+        if name in other
+        for clip_id, was, now in zip(other.index, _plain(both[name]), _plain(other[name]), strict=True)
+        if was != now
+    ]
+    lines += changed[:FIRST]
+    if len(changed) > FIRST:
+        lines.append(f"and {len(changed) - FIRST} more")
+    if lines:
+        raise MismatchError(f"{path} was made of other clips: {'; '.join(lines)}. Remedy: use another --store")
+    return new
+
+
+def _plain(column: pd.Series[Any]) -> list[Any]:
+    """Values to compare: no labels and no text are none, as in the file."""
+    plain: list[Any] = []
+    for value in column.astype(object).where(column.notna(), None):
+        if isinstance(value, list | tuple | np.ndarray):
+            plain.append([int(item) for item in value] or None)
+        else:
+            plain.append(None if value == "" else value)
+    return plain
+
+
+def _differences(name: str, old: Any, new: Any) -> list[str]:
+    if old == new:
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted(old.keys() | new.keys())
+        return [line for key in keys for line in _differences(f"{name}.{key}", old.get(key), new.get(key))]
+    return [f"{name}: store has {_brief(old)}, this run {_brief(new)}"]
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

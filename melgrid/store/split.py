@@ -1,0 +1,159 @@
+"""Choose clips by what is known of them, and keep the sides of a split apart."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from melgrid.errors import LeakError, LeakWarning, StoreError
+from melgrid.params.messages import nearest
+from melgrid.store.selection import Selection
+
+if TYPE_CHECKING:
+    from melgrid.store.feature_set import FeatureSet
+
+__all__ = ["select", "split"]
+
+COLUMNS = ("clip_id", "label", "split", "fold", "group")
+FIRST = 5
+
+
+def select(features: FeatureSet, columns: Mapping[str, Any]) -> Selection:
+    """Clips whose columns have given values; see `FeatureSet.select`."""
+    chosen = _matching(features, columns)
+    if not len(chosen):
+        raise StoreError(f"no clip of {features.id} has {_described(columns)}")
+    return Selection(features, chosen)
+
+
+def split(features: FeatureSet, sides: Mapping[str, Any], allow_leaks: bool) -> tuple[Selection, ...]:
+    """Selections that share no clip and no group; see `FeatureSet.split`."""
+    sides = sides or _official(features)
+    selections = []
+    for name, columns in sides.items():
+        if not isinstance(columns, Mapping):
+            raise StoreError(f"{name}={columns!r}: a side is a dict of columns, such as dict(fold=1)")
+        try:
+            selections.append(select(features, columns))
+        except StoreError as error:
+            raise StoreError(f"side {name}: {error}") from None
+    if not allow_leaks:
+        official = all(set(columns) <= features.store.about.splits.keys() for columns in sides.values())
+        _check(features, list(sides), selections, official)
+    return tuple(selections)
+
+
+def _official(features: FeatureSet) -> dict[str, dict[str, Any]]:
+    splits = features.store.about.splits
+    if "split" in splits:
+        return {str(value): {"split": value} for value in splits["split"]}
+    if "fold" in splits:
+        folds = list(splits["fold"])
+        example = f"train=dict(fold={folds[:-2]}), valid=dict(fold={folds[-2:-1]}), test=dict(fold={folds[-1:]})"
+        raise StoreError(
+            f"{features.store.about.dataset} has no official train, valid and test sets, but folds {folds}: choose, "
+            f"for example split({example})"
+        )
+    raise StoreError(
+        f"{features.store.about.dataset} has no official split: name the sides, for example "
+        "split(train=dict(clip_id=[...]), test=dict(clip_id=[...]))"
+    )
+
+
+def _matching(features: FeatureSet, columns: Mapping[str, Any]) -> NDArray[np.int64]:
+    table = features.store.table
+    keep = np.ones(len(table), bool)
+    for name, wanted in columns.items():
+        if name not in COLUMNS:
+            raise StoreError(f"{name}={wanted!r}: clips are chosen by {', '.join(COLUMNS)}.{nearest(name, COLUMNS)}")
+        values = _as_list(wanted)
+        keep &= _has_label(features, values) if name == "label" else _has_value(features, name, values)
+    return np.flatnonzero(keep[features.clip_rows])
+
+
+def _has_value(features: FeatureSet, name: str, values: list[Any]) -> NDArray[np.bool_]:
+    column = features.store.table.column(name)
+    # isin would let 1 and True, or 1 and "1", pass for one another or not, by the column's type
+    if name == "fold":
+        values = [_fold(value) for value in values]
+    known = pd.Index(column.dropna().unique())
+    for value in values:
+        if value not in known:
+            raise StoreError(f"{name}={value!r}: no clip has it.{_known(value, known)}")
+    return np.asarray(column.isin(values), bool)
+
+
+def _fold(value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise StoreError(f"fold={value!r}: folds are whole numbers")
+    return int(value)
+
+
+def _has_label(features: FeatureSet, values: list[Any]) -> NDArray[np.bool_]:
+    table, classes = features.store.table, features.store.about.classes
+    for value in values:
+        if value not in classes:
+            raise StoreError(f"label={value!r}: is no class.{_known(value, classes)}")
+    indices = [classes.index(value) for value in values]
+    has = np.zeros(len(table), bool)
+    hits = np.isin(table.label_values, indices)
+    has[np.repeat(np.arange(len(table)), np.diff(table.label_offset))[hits]] = True
+    return has
+
+
+def _check(features: FeatureSet, names: list[str], selections: list[Selection], official: bool) -> None:
+    places = [features.clip_rows[selection.rows] for selection in selections]
+    clips, sides = np.concatenate(places), np.repeat(np.arange(len(places)), [len(place) for place in places])
+    ids = features.store.table.ids
+    count, first = _crossings(clips, sides)
+    if count:
+        found = _listing(count, [(ids[clip], on) for clip, on in first], names)
+        raise LeakError(f"{count} clips stand on more than one side: {found}")
+    codes, groups = pd.factorize(features.store.table.column("group"))
+    group = codes[clips]
+    count, first = _crossings(group[group >= 0], sides[group >= 0])
+    if not count:
+        return
+    found = _listing(count, [(groups[code], on) for code, on in first], names)
+    found = f"{count} groups stand on more than one side: {found}"
+    if official:
+        warnings.warn(f"the official split leaks: {found}", LeakWarning, stacklevel=4)
+    else:
+        raise LeakError(f"{found}. Choose sides by whole groups, or pass allow_leaks=True")
+
+
+def _crossings(things: NDArray[Any], sides: NDArray[np.int64]) -> tuple[int, list[tuple[int, list[int]]]]:
+    """How many things occur on several sides; the first few, with their sides."""
+    pairs = np.unique(np.stack([things, sides]), axis=1)
+    found, counts = np.unique(pairs[0], return_counts=True)
+    found = found[counts > 1]
+    return len(found), [(int(thing), pairs[1][pairs[0] == thing].tolist()) for thing in found[:FIRST]]
+
+
+def _listing(count: int, first: list[tuple[str, list[int]]], names: list[str]) -> str:
+    lines = [f"{thing!r} in {' and '.join(names[side] for side in on)}" for thing, on in first]
+    return "; ".join(lines) + (f"; and {count - FIRST} more" if count > FIRST else "")
+
+
+def _as_list(wanted: Any) -> list[Any]:
+    if isinstance(wanted, Collection | range) and not isinstance(wanted, str | bytes | Mapping):
+        return list(wanted)
+    if isinstance(wanted, np.ndarray | pd.Series):
+        return list(wanted)
+    return [wanted]
+
+
+def _known(value: Any, known: Collection[Any]) -> str:
+    words = [str(word) for word in known]
+    if isinstance(value, str):
+        return nearest(value, words) if len(words) <= 10_000 else ""
+    return f" Known: {', '.join(sorted(words, key=lambda w: (len(w), w))[:40])}."
+
+
+def _described(columns: Mapping[str, Any]) -> str:
+    return " and ".join(f"{name}={value!r}" for name, value in columns.items()) or "features"
