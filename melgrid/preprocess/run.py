@@ -27,7 +27,6 @@ from melgrid.preprocess.task import STAGES, ClipDone, ShardTask
 from melgrid.preprocess.versions import versions_in_force
 from melgrid.preprocess.workers import Workers
 from melgrid.store import About, Manifest, ShardInfo, create_store, lock, read_shard_info, sweep
-from melgrid.store.rebuild import outcomes, published
 from melgrid.store.shard_info import shard_name
 
 if TYPE_CHECKING:
@@ -252,8 +251,7 @@ def _publish(
         manifest.add_feature_set(feature, table, about)
         summary.features.append(feature.id)
         summary.bytes_written += sum(info.bytes for info in table)
-    shards = [path for feature_id in manifest.features for path in published(manifest.path / feature_id)]
-    manifest.write_clips(outcomes(manifest.clips(), shards))
+    manifest.gather_outcomes()
 
 
 def _tasks(

@@ -9,7 +9,10 @@ from melgrid.preprocess.decode import decoder_version
 from melgrid.preprocess.signal import resampler_version
 from melgrid.transforms import fft_backend
 
-__all__ = ["versions_in_force"]
+__all__ = ["ENGINE", "versions_in_force"]
+
+ENGINE = "1"
+"""Raised with every change to melgrid that changes a stored number: stores of two engines do not mix."""
 
 
 def versions_in_force() -> dict[str, str]:
@@ -18,12 +21,13 @@ def versions_in_force() -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        decoder, resampler, fft, librosa, melgrid.
+        decoder, resampler, fft, librosa, engine (melgrid's own arithmetic) and, for the record only, melgrid.
     """
     return {
-        "decoder": decoder_version(),
+        "decoder": f"libsndfile {decoder_version()}",
         "resampler": resampler_version(),
         "fft": " ".join(fft_backend()),
         "librosa": version("librosa"),
+        "engine": ENGINE,
         "melgrid": __version__,
     }

@@ -6,6 +6,7 @@ Stored numbers are little-endian float16, float32 or uint8; complex values get a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,9 +82,10 @@ def encode(values: NDArray[Any], feature: Feature) -> tuple[NDArray[Any], Encodi
         return _encode_uint8(parts, feature)
     if feature.dtype == "float32":
         return np.ascontiguousarray(parts, stored_dtype(feature)), EncodingReport(0.0, _non_finite(parts))
+    parts = np.ascontiguousarray(parts)
+    stored, back = np.empty(parts.shape, stored_dtype(feature)), np.empty_like(parts)
+    _round(parts, stored, back)
     with np.errstate(all="ignore"):
-        stored = parts.astype(stored_dtype(feature), order="C")
-        back = stored.astype(np.float32)
         errors = np.abs(back - parts)
         worst = errors.max(initial=0.0)
     if np.isfinite(worst):  # so is every value: the usual case ends here
@@ -144,12 +146,19 @@ def moments(stored: NDArray[Any], feature: Feature) -> tuple[NDArray[np.float64]
     shape = stored.shape[1:]
     if not len(stored):
         return np.zeros(shape), np.zeros(shape)
-    values = decode(stored, feature)
-    flat = values.view(np.float32).reshape(len(stored), -1)
-    mean = flat.mean(axis=0, dtype=np.float64)
-    deviations = flat - mean
-    m2 = np.einsum("ij,ij->j", deviations, deviations)
+    from melgrid.store.kernels import moments_of
+
+    flat = decode(stored, feature).view(np.float32).reshape(len(stored), -1)
+    mean, m2 = np.empty(flat.shape[1]), np.empty(flat.shape[1])
+    moments_of(flat, mean, m2)
     return mean.reshape(shape), m2.reshape(shape)
+
+
+def _round(parts: NDArray[np.float32], stored: NDArray[np.float16], back: NDArray[np.float32]) -> None:
+    from melgrid.store.kernels import round_half
+
+    rows = (len(parts), math.prod(parts.shape[1:]))
+    round_half(parts.reshape(rows), stored.view(np.uint16).reshape(rows), back.reshape(rows))
 
 
 def _parts(values: NDArray[Any], feature: Feature) -> NDArray[np.float32]:

@@ -265,22 +265,26 @@ class FeatureSet:
 
         Raises
         ------
-        StoreError
+        ParameterError
             A column or value is unknown, or no clip matches.
         """
         from melgrid.store.split import select
 
         return select(self, columns)
 
-    def split(self, allow_leaks: bool = False, **sides: dict[str, Any]) -> tuple[Selection, ...]:
+    def split(self, allow_leaks: bool = False, seed: int = 0, **sides: dict[str, Any] | float) -> tuple[Selection, ...]:
         """Return several selections that share no clip and no group.
 
         Parameters
         ----------
         allow_leaks : bool
             Do not check.
-        **sides : dict
-            Name of the side, and columns as for `select`. Without sides, the dataset's official split.
+        seed : int
+            Of sides that are drawn.
+        **sides : dict or float
+            Name of the side, and columns as for `select`; or shares of all clips, such as ``train=0.8, test=0.2``,
+            which are drawn so that groups stay whole and classes keep their proportions as far as that allows.
+            Without sides, the dataset's official split.
 
         Returns
         -------
@@ -290,7 +294,7 @@ class FeatureSet:
         ------
         LeakError
             A clip or group stands on two sides.
-        StoreError
+        ParameterError
             A column or value is unknown, a side is empty, or there is no official split.
 
         Warns
@@ -300,7 +304,7 @@ class FeatureSet:
         """
         from melgrid.store.split import split
 
-        return split(self, sides, allow_leaks)
+        return split(self, sides, allow_leaks, seed)
 
     def __repr__(self) -> str:
         shape = ", ".join(["frames", *map(str, self.frame_shape)])

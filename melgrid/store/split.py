@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from melgrid.errors import LeakError, LeakWarning, StoreError
+from melgrid.errors import LeakError, LeakWarning, ParameterError
 from melgrid.params.messages import nearest
 from melgrid.store.selection import Selection
 
@@ -27,21 +27,28 @@ def select(features: FeatureSet, columns: Mapping[str, Any]) -> Selection:
     """Clips whose columns have given values; see `FeatureSet.select`."""
     chosen = _matching(features, columns)
     if not len(chosen):
-        raise StoreError(f"no clip of {features.id} has {_described(columns)}")
+        raise ParameterError(f"no clip of {features.id} has {_described(columns)}")
     return Selection(features, chosen)
 
 
-def split(features: FeatureSet, sides: Mapping[str, Any], allow_leaks: bool) -> tuple[Selection, ...]:
+def split(features: FeatureSet, sides: Mapping[str, Any], allow_leaks: bool, seed: int) -> tuple[Selection, ...]:
     """Selections that share no clip and no group; see `FeatureSet.split`."""
     sides = sides or _official(features)
+    shares = {name: float(side) for name, side in sides.items() if isinstance(side, int | float)}
+    if len(shares) == len(sides):
+        from melgrid.store.random_split import random_split
+
+        return random_split(features, shares, seed)
     selections = []
     for name, columns in sides.items():
         if not isinstance(columns, Mapping):
-            raise StoreError(f"{name}={columns!r}: a side is a dict of columns, such as dict(fold=1)")
+            raise ParameterError(
+                f"{name}={columns!r}: a side is a dict of columns, such as dict(fold=1); or all are shares, such as 0.8"
+            )
         try:
             selections.append(select(features, columns))
-        except StoreError as error:
-            raise StoreError(f"side {name}: {error}") from None
+        except ParameterError as error:
+            raise ParameterError(f"side {name}: {error}") from None
     if not allow_leaks:
         official = all(set(columns) <= features.store.about.splits.keys() for columns in sides.values())
         _check(features, list(sides), selections, official)
@@ -55,13 +62,13 @@ def _official(features: FeatureSet) -> dict[str, dict[str, Any]]:
     if "fold" in splits:
         folds = list(splits["fold"])
         example = f"train=dict(fold={folds[:-2]}), valid=dict(fold={folds[-2:-1]}), test=dict(fold={folds[-1:]})"
-        raise StoreError(
+        raise ParameterError(
             f"{features.store.about.dataset} has no official train, valid and test sets, but folds {folds}: choose, "
             f"for example split({example})"
         )
-    raise StoreError(
+    raise ParameterError(
         f"{features.store.about.dataset} has no official split: name the sides, for example "
-        "split(train=dict(clip_id=[...]), test=dict(clip_id=[...]))"
+        "split(train=dict(clip_id=[...]), test=dict(clip_id=[...])), or draw them: split(train=0.8, test=0.2, seed=0)"
     )
 
 
@@ -70,7 +77,9 @@ def _matching(features: FeatureSet, columns: Mapping[str, Any]) -> NDArray[np.in
     keep = np.ones(len(table), bool)
     for name, wanted in columns.items():
         if name not in COLUMNS:
-            raise StoreError(f"{name}={wanted!r}: clips are chosen by {', '.join(COLUMNS)}.{nearest(name, COLUMNS)}")
+            raise ParameterError(
+                f"{name}={wanted!r}: clips are chosen by {', '.join(COLUMNS)}.{nearest(name, COLUMNS)}"
+            )
         values = _as_list(wanted)
         keep &= _has_label(features, values) if name == "label" else _has_value(features, name, values)
     return np.flatnonzero(keep[features.clip_rows])
@@ -84,13 +93,13 @@ def _has_value(features: FeatureSet, name: str, values: list[Any]) -> NDArray[np
     known = pd.Index(column.dropna().unique())
     for value in values:
         if value not in known:
-            raise StoreError(f"{name}={value!r}: no clip has it.{_known(value, known)}")
+            raise ParameterError(f"{name}={value!r}: no clip has it.{_known(value, known)}")
     return np.asarray(column.isin(values), bool)
 
 
 def _fold(value: Any) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise StoreError(f"fold={value!r}: folds are whole numbers")
+        raise ParameterError(f"fold={value!r}: folds are whole numbers")
     return int(value)
 
 
@@ -98,7 +107,7 @@ def _has_label(features: FeatureSet, values: list[Any]) -> NDArray[np.bool_]:
     table, classes = features.store.table, features.store.about.classes
     for value in values:
         if value not in classes:
-            raise StoreError(f"label={value!r}: is no class.{_known(value, classes)}")
+            raise ParameterError(f"label={value!r}: is no class.{_known(value, classes)}")
     indices = [classes.index(value) for value in values]
     has = np.zeros(len(table), bool)
     hits = np.isin(table.label_values, indices)

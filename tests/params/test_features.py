@@ -1,4 +1,4 @@
-"""Features: defaults are librosa's, wrong values are refused in words, ids hold what changes numbers and nothing else."""
+"""Features: librosa's defaults, refusals in words, ids of what changes numbers and of nothing else."""
 
 import inspect
 import json
@@ -20,9 +20,7 @@ def librosa_defaults(function):
 def test_defaults_are_librosas():
     import librosa
 
-    stft, mel, bank = map(
-        librosa_defaults, (librosa.stft, librosa.feature.melspectrogram, librosa.filters.mel)
-    )
+    stft, mel, bank = map(librosa_defaults, (librosa.stft, librosa.feature.melspectrogram, librosa.filters.mel))
     feature = Stft()
     assert (feature.n_fft, feature.window, feature.center, feature.pad_mode) == tuple(
         stft[k] for k in ("n_fft", "window", "center", "pad_mode")
@@ -46,7 +44,8 @@ def test_wavelet_defaults_are_librosas_but_for_the_tuning():
 
     for function, made in ((librosa.cqt, Cqt()), (librosa.vqt, Vqt())):
         theirs = librosa_defaults(function)
-        names = "sr hop_length n_bins bins_per_octave filter_scale norm sparsity window scale pad_mode res_type".split()
+        names = ["sr", "hop_length", "n_bins", "bins_per_octave", "filter_scale", "norm", "sparsity", "window", "scale"]
+        names += ["pad_mode", "res_type"]
         assert [getattr(made, n) for n in names] == [theirs[n] for n in names]
         assert made.fmin == librosa.note_to_hz("C1")
         assert made.tuning == 0.0

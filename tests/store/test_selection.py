@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from melgrid.errors import LeakError, LeakWarning, StoreError
+from melgrid.errors import LeakError, LeakWarning, ParameterError, StoreError
 from melgrid.store.selection import Selection
 from melgrid.store.statistics import Moments
 
@@ -78,7 +78,7 @@ def test_a_selection_can_be_pickled(fs):
     ],
 )
 def test_what_matches_nothing_is_an_error_with_a_hint(fs, columns, message):
-    with pytest.raises(StoreError, match=message):
+    with pytest.raises(ParameterError, match=message):
         fs.select(**columns)
 
 
@@ -90,9 +90,9 @@ def test_split_returns_the_sides_in_order(make_toy):
 
 
 def test_split_names_the_side_that_is_wrong(fs):
-    with pytest.raises(StoreError, match="side valid: fold=9"):
+    with pytest.raises(ParameterError, match="side valid: fold=9"):
         fs.split(train={"fold": 1}, valid={"fold": 9})
-    with pytest.raises(StoreError, match="a side is a dict"):
+    with pytest.raises(ParameterError, match="a side is a dict"):
         fs.split(train=[1, 2])
 
 
@@ -103,9 +103,9 @@ def test_the_official_split_is_the_default(make_toy):
 
 
 def test_without_an_official_split_the_error_shows_an_example(make_toy):
-    with pytest.raises(StoreError, match=r"folds \[1, 2, 3, 4\].*train=dict\(fold=\[1, 2\]\)"):
+    with pytest.raises(ParameterError, match=r"folds \[1, 2, 3, 4\].*train=dict\(fold=\[1, 2\]\)"):
         make_toy("a").store[0].split()
-    with pytest.raises(StoreError, match="no official split"):
+    with pytest.raises(ParameterError, match="no official split"):
         make_toy("b", splits={}).store[0].split()
 
 
