@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from melgrid.errors import ParameterError
+from melgrid.loaders.schedule import Schedule
+
+DEFAULTS: dict[str, Any] = {
+    "frames": 4, "crop": "random", "crops_per_clip": 1, "batch_size": 3, "shuffle": True, "seed": 0, "drop_last": False,
+}  # fmt: skip
+
+
+def make(lengths: list[int], **options: Any) -> Schedule:
+    ids = [str(i) for i in range(len(lengths))]
+    return Schedule(ids, np.array(lengths, np.int64), **{**DEFAULTS, **options})
+
+
+def joined(schedule: Schedule, epoch: int) -> tuple[list[int], list[int]]:
+    parts = [schedule.part(epoch, i) for i in range(len(schedule))]
+    return [c for clips, _ in parts for c in clips.tolist()], [s for _, starts in parts for s in starts.tolist()]
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=20),
+    st.integers(1, 30),
+    st.integers(1, 4),
+    st.booleans(),
+    st.integers(0, 2**40),
+)
+def test_parts_make_up_the_epoch(lengths: list[int], batch_size: int, per_clip: int, shuffle: bool, epoch: int) -> None:
+    schedule = make(lengths, batch_size=batch_size, crops_per_clip=per_clip, shuffle=shuffle)
+    clips, starts = joined(schedule, epoch)
+    assert sorted(clips) == sorted(list(range(len(lengths))) * per_clip)
+    for clip, start in zip(clips, starts, strict=True):
+        assert 0 <= start <= max(0, lengths[clip] - 4)
+    assert all(len(schedule.part(epoch, i)[0]) == batch_size for i in range(len(schedule) - 1))
+
+
+def test_the_crops_of_a_clip_differ() -> None:
+    clips, starts = joined(make([10_000] * 5, crops_per_clip=4), 0)
+    for clip in range(5):
+        assert len({s for c, s in zip(clips, starts, strict=True) if c == clip}) == 4
+
+
+def test_shuffling_moves_crops_and_changes_none() -> None:
+    shuffled, plain = (joined(make([1000] * 30, shuffle=s), 6) for s in (True, False))
+    assert shuffled != plain
+    assert sorted(zip(*shuffled, strict=True)) == sorted(zip(*plain, strict=True))
+
+
+def test_without_chance_all_epochs_are_equal() -> None:
+    schedule = make([9, 4, 7], crop="center", shuffle=False)
+    assert joined(schedule, 0) == joined(schedule, 5) == ([0, 1, 2], [2, 0, 1])
+
+
+def test_out_of_range() -> None:
+    for i in (-1, 1):
+        with pytest.raises(IndexError, match=f"batch {i} of 1"):
+            make([9]).part(0, i)
+    with pytest.raises(ParameterError, match="no batch: 0 crops"):
+        make([])
+    with pytest.raises(ParameterError, match="seed=-1"):
+        make([9], seed=-1)
