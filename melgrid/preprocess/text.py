@@ -100,8 +100,8 @@ def summary_text(summary: RunSummary) -> str:
         rate = summary.audio_seconds / summary.seconds if summary.seconds else 0.0
         lines.append(
             f"{counted(len(summary.features), 'feature set')} of {summary.clips - summary.failed:,} clips, "
-            f"{size(summary.bytes_written)}, in {duration(summary.seconds)}: {duration(summary.audio_seconds)} of audio, "
-            f"{rate:,.0f} times real time, {counted(summary.jobs, 'job')}"
+            f"{size(summary.bytes_written)}, in {duration(summary.seconds)} with {counted(summary.jobs, 'job')}: "
+            f"{duration(summary.audio_seconds)} of audio, {rate:,.0f} times real time"
         )
         total = sum(summary.stage_seconds.values()) or 1.0
         shares = (f"{name} {100 * seconds / total:.0f} %" for name, seconds in summary.stage_seconds.items())
