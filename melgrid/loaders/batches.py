@@ -144,7 +144,7 @@ class Batches:
 
         Returns
         -------
-        dict of arrays, newly made, C-contiguous
+        dict of C-contiguous arrays, whose memory is not used again while anything refers to it
             ``x`` (examples, *axes); ``y`` int64 (examples,) class indices or float32 (examples, classes) multi-hot,
             where the dataset has labels; ``mask`` bool (examples, frames), true before the padding, for whole
             clips; ``clip_id`` and ``length`` when asked for.

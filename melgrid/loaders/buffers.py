@@ -56,7 +56,8 @@ class Buffers:
             try:
                 memory = self._free.pop()  # atomic, as is append: no lock, which a finalizer could deadlock on
             except IndexError:
-                return mmap.mmap(-1, self._size)
+                # private: a forked child must not write into its parent's batches
+                return mmap.mmap(-1, self._size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
             if len(memory) >= self._size:
                 return memory
 

@@ -56,7 +56,7 @@ class Layout:
             )
 
     def empty(self, examples: int, frames: int) -> NDArray[Any]:
-        """Uninitialised room for stored frames: (examples, frames, bins[, channels][, 2]).
+        """Make room for stored frames.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Layout:
 
         Returns
         -------
-        array of the stored type
+        array (examples, frames, bins[, channels][, 2]) of the stored type, not initialised
         """
         return self._stored.empty((examples, frames, *item_shape(self.feature)), stored_dtype(self.feature))
 

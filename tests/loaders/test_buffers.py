@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gc
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -94,6 +96,23 @@ def test_threads_never_share_memory_that_is_in_use() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(32)))
+
+
+def test_a_forked_child_writes_into_memory_of_its_own() -> None:
+    code = """
+import os, sys
+import numpy as np
+from melgrid.loaders.buffers import Buffers
+x = Buffers().empty((4,), np.float32)
+x[:] = 1
+if os.fork() == 0:
+    x[:] = 2
+    os._exit(0)
+os.wait()
+print(x.tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[1.0, 1.0, 1.0, 1.0]\n"
 
 
 def test_a_copy_starts_empty() -> None:
