@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +22,7 @@ from melgrid.errors import DatasetError, MelgridError, MismatchError, ParameterE
 
 if TYPE_CHECKING:
     from melgrid.datasets import Dataset
-    from melgrid.params import Grid
+    from melgrid.params import Grid, Recipe
 
 __all__ = ["main"]
 
@@ -100,6 +102,9 @@ def preprocess(
     feature: Annotated[
         list[str] | None, typer.Option(metavar='"KIND KEY=V,V ..."', help="Features, written on the command line.")
     ] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A published grid: melgrid recipes lists them.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus's adapter.")
     ] = None,
@@ -128,14 +133,14 @@ def preprocess(
         raise ParameterError(f"--on-error {on_error}: must be quarantine or stop")
     if jobs is not None and jobs < 1:
         raise ParameterError(f"--jobs {jobs}: must be at least 1")
-    wanted = _grid(grid, feature or [], dtype)
+    wanted = _grid(grid, feature or [], recipe or [], dtype)
     corpus = _dataset(dataset, root, set_ or [], subset)
 
     from melgrid.preprocess import Limits, prepare, run
     from melgrid.preprocess.text import forecast_text, summary_text
 
     if dry_run or not quiet:
-        coming, plan = prepare(corpus, wanted, store, limit=limit)
+        coming, plan = prepare(corpus, wanted, store, limit=limit, jobs=jobs, shard_mb=shard_mb, timed=dry_run)
         if json and dry_run:
             _print(coming, json, str)
         else:
@@ -164,15 +169,18 @@ def preprocess(
         raise typer.Exit(TOO_MANY_BAD)
 
 
-def _grid(path: Path | None, shorthand: list[str], dtype: str | None) -> Grid:
-    from melgrid.params import Grid
+def _grid(path: Path | None, shorthand: list[str], recipes: list[str], dtype: str | None) -> Grid:
+    from melgrid.params import Grid, recipe
 
     defaults = {} if dtype is None else {"dtype": dtype}
     grids = [Grid.from_toml(path, **defaults)] if path else []
     grids += [Grid.from_shorthand(shorthand, **defaults)] if shorthand else []
+    grids += [recipe(name, **defaults).grid for name in recipes]
     if not grids:
-        raise ParameterError('no feature is named: give --grid FILE.toml or --feature "logmel n_mels=96,128"')
-    return grids[0] if len(grids) == 1 else grids[0] + grids[1]
+        raise ParameterError(
+            'no feature is named: give --grid FILE.toml, --feature "logmel n_mels=96,128" or --recipe NAME'
+        )
+    return reduce(add, grids)
 
 
 def _dataset(name: str, root: Path, settings: list[str], subset: str | None) -> Dataset:
@@ -263,6 +271,51 @@ def _corpus_text(corpus: dict[str, Any]) -> str:
             *options,
         ]
     )
+
+
+@app.command(epilog="Example: melgrid recipes musicnn > grid.toml")
+def recipes(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this one as a grid file.")] = None,
+    json: Json = False,
+) -> None:
+    """List the published grids, or print one."""
+    from melgrid.params import recipe, recipe_names
+
+    if name is None:
+        _print([_recipe_row(recipe(n)) for n in recipe_names()], json, _recipes_text)
+    else:
+        found = recipe(name)
+        _print(
+            _recipe_row(found) | {"notes": found.notes, "assumed": found.assumed}, json, lambda _: found.toml.rstrip()
+        )
+
+
+def _recipe_row(found: Recipe) -> dict[str, Any]:
+    from melgrid.preprocess.forecast import frame_bytes
+
+    clip = sum(frame_bytes(f) * shape[0] for f, shape in zip(found.grid, found.shape, strict=True))
+    return {
+        "name": found.name,
+        "kinds": list(dict.fromkeys(feature.kind for feature in found.grid)),
+        "shape": [list(shape) for shape in found.shape],
+        "clip_seconds": found.clip_seconds,
+        "bytes_per_hour": round(clip * 3600 / found.clip_seconds),
+        "labels": found.labels,
+        "source": found.source,
+    }
+
+
+def _recipes_text(rows: list[dict[str, Any]]) -> str:
+    from melgrid.preprocess.text import size
+
+    table = [("recipe", "kind", "frames x bins", "per hour", "source")]
+    for row in rows:
+        shapes = [" x ".join(map(str, shape)) for shape in row["shape"]]
+        shown = ", ".join(shapes) if len(shapes) < 4 else f"{len(shapes)} shapes"
+        table.append((row["name"], "+".join(row["kinds"]), shown, size(row["bytes_per_hour"]), row["source"]))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(line, widths, strict=True)).rstrip() for line in table]
+    return "\n".join([*lines, "Shapes are of one clip. melgrid recipes NAME prints the grid file, with its notes."])
 
 
 @app.command(epilog="Example: melgrid schema > grid.schema.json")

@@ -60,6 +60,7 @@ def test_dry_run_shows_the_graph_and_writes_nothing(root, tmp_path):
     assert done.returncode == 0
     assert "shared by 2 features" in done.stdout
     assert "free:" in done.stdout
+    assert "time: about" in done.stdout
     assert not (tmp_path / "s").exists()
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from melgrid.errors import ParameterError
 from melgrid.loaders.buffers import Buffers
-from melgrid.loaders.half import widen
 from melgrid.params import Feature
 from melgrid.store.encoding import decode, item_shape, stored_dtype
+from melgrid.store.half import widen
 
 __all__ = ["Axes", "Dtype", "Layout"]
 

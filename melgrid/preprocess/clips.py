@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from melgrid.datasets.quiet import quiet_decoder
 from melgrid.errors import DatasetError, ParameterError
 from melgrid.params import Feature
 from melgrid.preprocess.forecast import frame_bytes
@@ -135,7 +136,8 @@ def native_rate(dataset: Dataset) -> int:
     rates: dict[int, str] = {}
     for path in dict.fromkeys(dataset.clips.loc[dataset.clips["known_bad"].isna(), "path"]):
         try:
-            rates.setdefault(soundfile.info(str(dataset.root / path)).samplerate, path)
+            with quiet_decoder():
+                rates.setdefault(soundfile.info(str(dataset.root / path)).samplerate, path)
         except (soundfile.LibsndfileError, OSError):
             continue  # the run will say what is wrong with it
         if len(rates) > 1:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from melgrid.datasets.quiet import quiet_decoder
 from melgrid.params import Feature
 from melgrid.transforms import num_frames
 
@@ -54,12 +55,15 @@ class Forecast:
     features : tuple of FeatureForecast
     free : int, bytes
         Free space where the store lies.
+    run_seconds : float or None
+        Time that the run will take, where a sample was timed.
     """
 
     clips: int
     audio_seconds: float
     features: tuple[FeatureForecast, ...]
     free: int
+    run_seconds: float | None = None
 
     @property
     def low(self) -> int:
@@ -125,7 +129,8 @@ def _header_seconds(path: Path) -> float | None:
     import soundfile
 
     try:
-        info = soundfile.info(str(path))
+        with quiet_decoder():
+            info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, OSError):
         return None
     return float(info.frames / info.samplerate) if info.samplerate else None

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +22,7 @@ from melgrid.params import Feature, Grid
 from melgrid.preprocess.clips import clip_rows, dealt, known_bad, native_rate, take
 from melgrid.preprocess.forecast import Forecast, forecast
 from melgrid.preprocess.plan import Plan, compile_plan
+from melgrid.preprocess.rehearsal import rehearse
 from melgrid.preprocess.supervisor import Limits
 from melgrid.preprocess.task import STAGES, ClipDone, ShardTask
 from melgrid.preprocess.versions import versions_in_force
@@ -94,14 +95,23 @@ def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature])
 
 
 def prepare(
-    dataset: Dataset, grid: Grid | Feature | Iterable[Feature], store: str | Path, *, limit: int | None = None
+    dataset: Dataset,
+    grid: Grid | Feature | Iterable[Feature],
+    store: str | Path,
+    *,
+    limit: int | None = None,
+    jobs: int | None = None,
+    shard_mb: int = 128,
+    timed: bool = False,
 ) -> tuple[Forecast, Plan | None]:
     """Say what `run` with the same arguments would do; write nothing.
 
     Parameters
     ----------
-    dataset, grid, store, limit
+    dataset, grid, store, limit, jobs, shard_mb
         As for `run`.
+    timed : bool
+        Also try a few clips, in a temporary folder, and say how long the run will take.
 
     Returns
     -------
@@ -118,8 +128,19 @@ def prepare(
     features = resolve_features(dataset, grid)
     path = Path(store)
     done = frozenset(Manifest.load(path).features if (path / "store.json").exists() else ())
-    missing = [feature for feature in features if feature.id not in done]
-    return forecast(dataset, features, path, done), compile_plan(missing) if missing else None
+    missing = tuple(feature for feature in features if feature.id not in done)
+    coming = forecast(dataset, features, path, done)
+    if not missing:
+        return coming, None
+    if timed and (rehearsal := rehearse(dataset, missing)):
+        rows = dealt(clip_rows(dataset), features, dataset.nominal_seconds, shard_mb << 20)
+        seconds = rehearsal.wall_seconds(len(rows), rows["shard"].nunique(), jobs or _processors())
+        coming = replace(coming, run_seconds=seconds)
+    return coming, compile_plan(missing)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run(
@@ -190,7 +211,7 @@ def run(
         nominal_seconds=dataset.nominal_seconds,
     )
     path = Path(store)
-    summary = RunSummary(str(path), jobs=jobs or len(os.sched_getaffinity(0)))
+    summary = RunSummary(str(path), jobs=jobs or _processors())
     with lock(path):
         manifest = _open(path, about, dataset, features, shard_mb << 20, allow_mixed)
         missing = tuple(feature for feature in features if feature.id not in manifest.features)

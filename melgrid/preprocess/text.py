@@ -71,6 +71,8 @@ def forecast_text(coming: Forecast, plan: Plan | None) -> str:
         lines.append(f"{row.feature.id:<{width}}  {shape:>14}  {row.feature.dtype:<8} {cost:>19}")
     left = counted(sum(not f.done for f in coming.features), "feature set")
     lines.append(f"to write: {_interval(coming.low, coming.high)} in {left}; free: {size(coming.free)}")
+    if coming.run_seconds is not None:
+        lines[-1] += f"; time: about {duration(coming.run_seconds)}"
     if coming.low > coming.free:
         lines.append("WARNING: the disk does not hold this")
     elif coming.high > coming.free:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melgrid.params import Feature
+from melgrid.store.half import widen
 
 __all__ = ["EncodingReport", "decode", "encode", "item_shape", "moments", "stored_dtype"]
 
@@ -110,7 +111,12 @@ def decode(stored: NDArray[Any], feature: Feature) -> NDArray[Any]:
     ndarray, shape (..., bins[, channels]), float32 or complex64, C-contiguous
         Of float32 features, `stored` itself.
     """
-    parts = np.ascontiguousarray(stored).astype(np.float32, copy=False)
+    stored = np.ascontiguousarray(stored)
+    if feature.dtype == "float16":
+        parts = np.empty(stored.shape, np.float32)
+        widen(stored, parts)
+    else:
+        parts = stored.astype(np.float32, copy=False)
     if feature.range_db is not None:
         low, step = uint8_scale(feature)
         parts *= step

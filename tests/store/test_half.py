@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from melgrid.loaders import half
+from melgrid.store import half
 
 
 def widen(source: NDArray[np.float16]) -> NDArray[np.float32]:

@@ -1,0 +1,28 @@
+"""Keep what decoders print away from the terminal: mpg123 comments on every odd MP3 frame on descriptor 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["quiet_decoder"]
+
+
+@contextmanager
+def quiet_decoder() -> Iterator[None]:
+    """Discard what C libraries write to standard error within the block; Python's own messages too.
+
+    For short work in the main process. Workers have their own standard error.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
