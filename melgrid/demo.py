@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from melgrid.datasets.quiet import quiet_stderr
 from melgrid.errors import MelgridError
 from melgrid.params import Grid
 
@@ -100,8 +102,10 @@ def run_demo(folder: Path, *, jobs: int | None = None) -> float:
 
 
 def _train(features: FeatureSet) -> float:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import keras
+        with quiet_stderr():  # TensorFlow tells of every GPU that is not there
+            import keras
     except ImportError:
         raise MelgridError("the demo trains with Keras: pip install 'melgrid[tensorflow]'") from None
     import numpy as np
@@ -134,7 +138,8 @@ def _train(features: FeatureSet) -> float:
             layers.Dense(len(train.classes), activation="softmax"),
         ]
     )
-    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, EPOCHS * len(batches))
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(
         batches,
         validation_data=watched,

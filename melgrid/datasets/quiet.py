@@ -1,4 +1,4 @@
-"""Keep what decoders print away from the terminal: mpg123 comments on every odd MP3 frame on descriptor 2."""
+"""Keep what C libraries print away from the terminal: mpg123, for one, comments on every odd MP3 frame."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["quiet_decoder"]
+__all__ = ["quiet_stderr"]
 
 
 @contextmanager
-def quiet_decoder() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """Discard what C libraries write to standard error within the block; Python's own messages too.
 
     For short work in the main process. Workers have their own standard error.

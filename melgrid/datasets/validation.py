@@ -14,7 +14,7 @@ from posixpath import commonpath, dirname
 from typing import TYPE_CHECKING, Any
 
 from melgrid.datasets.files import scan
-from melgrid.datasets.quiet import quiet_decoder
+from melgrid.datasets.quiet import quiet_stderr
 from melgrid.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _decode(root: Path, paths: list[str], stated: Mapping[str, float]) -> dict[s
     for path in paths:
         total, frames = hashlib.sha256(), 0
         try:
-            with quiet_decoder(), soundfile.SoundFile(root / path) as sound:
+            with quiet_stderr(), soundfile.SoundFile(root / path) as sound:
                 if sound.format == "RAW":  # libsndfile takes any bytes in an .au file for headerless mu-law
                     raise ValueError("no header")
                 total.update(f"{sound.samplerate} {sound.channels}".encode())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from melgrid.datasets.quiet import quiet_decoder
+from melgrid.datasets.quiet import quiet_stderr
 from melgrid.errors import DatasetError, ParameterError
 from melgrid.params import Feature
 from melgrid.preprocess.forecast import frame_bytes
@@ -136,7 +136,7 @@ def native_rate(dataset: Dataset) -> int:
     rates: dict[int, str] = {}
     for path in dict.fromkeys(dataset.clips.loc[dataset.clips["known_bad"].isna(), "path"]):
         try:
-            with quiet_decoder():
+            with quiet_stderr():
                 rates.setdefault(soundfile.info(str(dataset.root / path)).samplerate, path)
         except (soundfile.LibsndfileError, OSError):
             continue  # the run will say what is wrong with it

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from melgrid.datasets.quiet import quiet_decoder
+from melgrid.datasets.quiet import quiet_stderr
 from melgrid.params import Feature
 from melgrid.transforms import num_frames
 
@@ -129,7 +129,7 @@ def _header_seconds(path: Path) -> float | None:
     import soundfile
 
     try:
-        with quiet_decoder():
+        with quiet_stderr():
             info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, OSError):
         return None

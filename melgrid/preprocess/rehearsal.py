@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from melgrid.datasets.quiet import quiet_decoder
+from melgrid.datasets.quiet import quiet_stderr
 from melgrid.params import Feature
 from melgrid.preprocess.clips import clip_rows
 from melgrid.preprocess.forecast import clip_seconds
@@ -88,7 +88,7 @@ def rehearse(dataset: Dataset, features: tuple[Feature, ...]) -> Rehearsal | Non
         source_sha256=None,
     )
     times: list[float] = []
-    with TemporaryDirectory() as folder, quiet_decoder():
+    with TemporaryDirectory() as folder, quiet_stderr():
         task = ShardTask(str(dataset.root), folder, 0, features, About(dataset=dataset.name), rows)
         run_shard(task, lambda row: times.append(time.perf_counter()), lambda clip: None)
         end = time.perf_counter()
