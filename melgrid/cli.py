@@ -285,9 +285,8 @@ def recipes(
         _print([_recipe_row(recipe(n)) for n in recipe_names()], json, _recipes_text)
     else:
         found = recipe(name)
-        _print(
-            _recipe_row(found) | {"notes": found.notes, "assumed": found.assumed}, json, lambda _: found.toml.rstrip()
-        )
+        row = _recipe_row(found) | {"notes": found.notes, "assumed": found.assumed}
+        _print(row, json, lambda _: found.toml.rstrip())
 
 
 def _recipe_row(found: Recipe) -> dict[str, Any]:

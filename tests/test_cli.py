@@ -87,6 +87,8 @@ def test_a_grid_file_and_the_default_type(root, tmp_path):
         (["--feature", "logmel", "--set", "nonsense"], "must be KEY=VALUE"),
         (["--feature", "logmel", "--set", "flavour=sweet"], "unknown option 'flavour'"),
         (["--feature", "logmel", "--limit", "many"], "Invalid value for '--limit'"),
+        (["--recipe", "musicn"], "recipe 'musicn': unknown. Did you mean 'musicnn'?"),
+        (["--recipe", "choi_us8k", "--dtype", "float16"], "is no default for linear power"),
     ],
 )
 def test_bad_usage_is_refused_before_anything_is_written(root, tmp_path, arguments, words):
@@ -197,13 +199,44 @@ def test_ctrl_c_leaves_a_store_that_resumes(root, tmp_path):
     assert melgrid(*arguments).returncode == 0
 
 
+def test_recipes_are_listed_and_printed_as_grid_files(root, tmp_path):
+    listed = melgrid("recipes")
+    assert listed.returncode == 0
+    (line,) = [line for line in listed.stdout.splitlines() if line.startswith("choi_us8k ")]
+    assert "mel+stft+waveform" in line
+    assert "188 x 96, 188 x 257, 48000 x 1" in line
+    assert "412 MB" in line  # float32: (188 * (96 + 257) + 48000) * 4 bytes every 4 s
+    rows = {row["name"]: row for row in json.loads(melgrid("recipes", "--json").stdout)}
+    assert rows["choi_us8k"]["bytes_per_hour"] == (188 * (96 + 257) + 48000) * 4 * 900
+    assert rows["choi2017_grid"]["shape"][0] == [1292, 128]
+    assert json.loads(melgrid("recipes", "mirex2015_speechmusic", "--json").stdout)["assumed"]
+
+    (tmp_path / "grid.toml").write_text(melgrid("recipes", "choi2016_tagger").stdout)
+    plans = [
+        melgrid("preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", "--dry-run", *grid).stdout
+        for grid in (["--grid", tmp_path / "grid.toml"], ["--recipe", "choi2016_tagger"])
+    ]
+    assert "excerpt 29.12:center:zeros" in plans[0]
+    assert "1366 x 96" in plans[0]
+    assert plans[0].splitlines()[2] == plans[1].splitlines()[2]
+
+
+def test_recipes_add_to_the_grid(root, tmp_path):
+    done = melgrid(
+        "preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", "--limit", 3, "--quiet", "--json",
+        "--recipe", "choi2016_tagger", "--recipe", "choi_us8k", "--feature", "logmel n_mels=24",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["features"]) == 5
+
+
 def test_schema_is_json():
     assert json.loads(melgrid("schema").stdout)["title"] == "melgrid grid file"
 
 
 def test_help_and_version():
     assert "preprocess" in melgrid("--help").stdout
-    for command in ("preprocess", "inspect", "verify", "datasets", "schema", "demo"):
+    for command in ("preprocess", "inspect", "verify", "datasets", "recipes", "schema", "demo"):
         assert f"Example: melgrid {command}" in melgrid(command, "--help").stdout
     assert melgrid("--version").stdout.startswith("melgrid 0.")
     assert melgrid("frobnicate").returncode == 2

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from melgrid.errors import ParameterError
+from melgrid.params.excerpt import ExcerptField, SegmentsField
 from melgrid.params.messages import describe, nearest
 
 __all__ = ["Feature", "Waveform", "canonical_json"]
@@ -58,6 +59,12 @@ class Feature(BaseModel):
         Stored type: float16 by default for log-scaled features, float32 for the rest.
     range_db : (float, float) or None
         Lowest and highest dB value that uint8 spans; set exactly when `dtype` is uint8.
+    peak : float > 0 or None
+        The clip is scaled so that its largest absolute sample becomes this.
+    excerpt : Excerpt or None
+        The part of the clip that the feature is computed from, cut after resampling and scaling.
+    segments : Segments or None
+        Windows of it that are transformed one by one.
 
     Raises
     ------
@@ -70,7 +77,9 @@ class Feature(BaseModel):
     # Not in the id: they do not change a stored number, or follow from a parameter that is in it.
     UNSTORED: ClassVar[frozenset[str]] = frozenset({"center", "empty_bands"})
     # Parameters whose None means "not applied"; elsewhere a None asks for the default.
-    NULLABLE: ClassVar[frozenset[str]] = frozenset({"top_db", "norm", "dct_norm", "gamma"})
+    NULLABLE: ClassVar[frozenset[str]] = frozenset(
+        {"top_db", "norm", "dct_norm", "gamma", "peak", "excerpt", "segments", "scaling"}
+    )
 
     kind: str
     sr: Annotated[int, Field(ge=1, le=768_000)] = 22050
@@ -79,6 +88,9 @@ class Feature(BaseModel):
     res_type: Resampler = "soxr_hq"
     dtype: Dtype = "float32"
     range_db: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    peak: Positive | None = None
+    excerpt: ExcerptField | None = None
+    segments: SegmentsField | None = None
 
     def __init__(self, **data: Any) -> None:
         try:
@@ -131,6 +143,18 @@ class Feature(BaseModel):
             raise ValueError(
                 f"range_db={list(self.range_db)}: needs low < high and a feature in dB (this one: {self.unit})"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_stretches(self) -> Self:
+        lengths = [] if self.excerpt is None else [("excerpt", self.excerpt.seconds)]
+        if self.segments is not None:
+            lengths += [("segments", self.segments.seconds), ("segments", self.segments.step)]
+            if self.excerpt is not None and self.excerpt.pad == "frames":
+                raise ValueError(f"excerpt={self.excerpt}: pad = 'frames' is for whole clips, not for segments")
+        for name, seconds in lengths:
+            if round(seconds * self.sr) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: {seconds:g} s is less than a sample at sr={self.sr}")
         return self
 
     @staticmethod
@@ -201,6 +225,11 @@ class Feature(BaseModel):
     @property
     def is_log(self) -> bool:
         """Whether values are on a logarithmic scale."""
+        return False
+
+    @property
+    def is_power(self) -> bool:
+        """Whether values are linear power, whose range float16 does not hold."""
         return False
 
     @property

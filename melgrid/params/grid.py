@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,11 @@ __all__ = ["Grid", "grid_schema"]
 
 @dataclass(frozen=True)
 class Entry:
-    """One combination of values and the place that it came from, for error messages."""
+    """One combination of values, the place that it came from, and which values are defaults of the whole grid."""
 
     place: str
     values: Mapping[str, Any]
+    defaults: frozenset[str] = frozenset()
 
     @property
     def is_native(self) -> bool:
@@ -31,9 +32,15 @@ class Entry:
 
     def feature(self) -> Feature:
         try:
-            return Feature.parse(dict(self.values))
+            feature = Feature.parse(dict(self.values))
         except ParameterError as error:
             raise ParameterError(f"{self.place}: {error}") from None
+        if feature.is_power and feature.dtype == "float16" and "dtype" in self.defaults:
+            raise ParameterError(
+                f"{self.place}: {feature.kind}: dtype='float16': is no default for linear power, whose range it "
+                "does not hold (6e-8 to 65504); write dtype = 'float16' in the entry itself to have it, else 'float32'"
+            )
+        return feature
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,8 @@ class Grid:
         place : str
             Where the entries stand, for error messages.
         **defaults
-            Values for parameters that an entry leaves out, e.g. ``dtype="float32"``.
+            Values for parameters that an entry leaves out, e.g. ``dtype="float32"``. For linear power float16 is
+            refused here: an entry that wants it says so itself.
 
         Returns
         -------
@@ -79,12 +87,12 @@ class Grid:
         """
         expanded: list[Entry] = []
         for number, table in enumerate(entries, start=1):
-            expanded += _expand({**defaults, **table}, f"{place}, entry {number}")
+            expanded += _expand({**defaults, **table}, f"{place}, entry {number}", frozenset(defaults.keys() - table))
         return cls(tuple(expanded))
 
     @classmethod
     def from_toml(cls, path: str | Path, **defaults: Any) -> Grid:
-        """Read a grid file: a list of ``[[features]]`` tables.
+        """Read a grid file: a list of ``[[features]]`` tables; a table ``[recipe]`` is for people and skipped.
 
         Parameters
         ----------
@@ -109,7 +117,7 @@ class Grid:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ParameterError(f"grid file {path}: cannot be read as TOML: {error}") from None
         for key in document:
-            if key != "features":
+            if key not in ("features", "recipe"):
                 raise ParameterError(f"grid file {path}: unknown table {key!r}; only [[features]] is known")
         tables = document.get("features", [])
         if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
@@ -184,7 +192,7 @@ class Grid:
             if entry.is_native:
                 if native_sr is None:
                     raise ParameterError(f"{entry.place}: sr='native' needs a corpus, whose clips share one rate")
-                entry = Entry(entry.place, {**entry.values, "sr": native_sr})
+                entry = replace(entry, values={**entry.values, "sr": native_sr})
             feature = entry.feature()
             features.setdefault(feature.id, feature)
         return tuple(features.values())
@@ -199,7 +207,7 @@ class Grid:
         return Grid(self.entries + other.entries)
 
 
-def _expand(table: Mapping[str, Any], place: str) -> list[Entry]:
+def _expand(table: Mapping[str, Any], place: str, defaults: frozenset[str]) -> list[Entry]:
     kind = table.get("kind", "?")
     axes: list[list[tuple[str, Any]]] = []
     for name, value in table.items():
@@ -211,7 +219,7 @@ def _expand(table: Mapping[str, Any], place: str) -> list[Entry]:
     entries = []
     for combination in itertools.product(*axes):
         shown = ", ".join([f"{k}={v}" for k, v in combination if k in varied])
-        entries.append(Entry(f"{place} ({shown})" if shown else place, dict(combination)))
+        entries.append(Entry(f"{place} ({shown})" if shown else place, dict(combination), defaults))
     return entries
 
 
@@ -260,8 +268,10 @@ def grid_schema() -> dict[str, Any]:
     from melgrid.params import KINDS
 
     tables = []
+    inner: dict[str, Any] = {}
     for name, model in KINDS.items():
         schema = model.model_json_schema()
+        inner |= schema.get("$defs", {})
         properties: dict[str, Any] = {}
         for field, rule in schema["properties"].items():
             if field == "kind":
@@ -286,7 +296,11 @@ def grid_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "melgrid grid file",
         "type": "object",
-        "properties": {"features": {"type": "array", "minItems": 1, "items": {"oneOf": tables}}},
+        "properties": {
+            "features": {"type": "array", "minItems": 1, "items": {"oneOf": tables}},
+            "recipe": {"type": "object", "description": "Where the grid comes from; for people."},
+        },
+        "$defs": inner,
         "required": ["features"],
         "additionalProperties": False,
     }

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
+from melgrid.errors import ParameterError
+
 __all__ = ["describe", "nearest"]
 
 # Consequences of another finding in the same list.
@@ -51,8 +53,12 @@ def describe(error: ValidationError, fields: Iterable[str]) -> str:
         value = finding["input"]
         if finding["type"] == "extra_forbidden":
             lines[f"{name}: unknown parameter.{nearest(name, fields)}"] = None
+        elif finding["type"] == "missing":
+            lines[f"{name}: is missing"] = None
         elif finding["type"] == "value_error" and not name:
             lines[finding["msg"].removeprefix("Value error, ")] = None
+        elif isinstance(finding.get("ctx", {}).get("error"), ParameterError):  # of a table inside, in our words already
+            lines[f"{name}: {finding['ctx']['error']}"] = None
         elif finding["type"] == "literal_error" and isinstance(value, str):
             expected = finding.get("ctx", {}).get("expected", "")
             words = [w.strip().strip("'") for w in expected.replace(" or ", ", ").split(",")]

@@ -13,6 +13,18 @@ from melgrid.params.scaled import Decibel, NonNegative, Reference, Scaled, Windo
 __all__ = ["Chroma", "LogMel", "Mel", "Mfcc", "Spectral", "Stft"]
 
 
+# Scales with a reference and a range, and the scales that know each parameter of a logarithm.
+_LEVELS = ("db", "10log10")
+_SCALES = {
+    "ref": _LEVELS,
+    "top_db": _LEVELS,
+    "eps": ("ln", "log10"),
+    "zero_as": ("ln", "log10"),
+    "amin": ("db", "10log10", "ln", "log10"),
+    "scale_by": ("log1p",),
+}
+
+
 class Spectral(Feature):
     """Framing and Fourier transform.
 
@@ -91,6 +103,10 @@ class Stft(Spectral, Scaled):
         return self.output == "complex"
 
     @property
+    def is_power(self) -> bool:
+        return self.output == "power"
+
+    @property
     def unit(self) -> str:
         return "rad" if self.output == "phase" else super().unit
 
@@ -115,6 +131,9 @@ class Mel(Spectral):
         refuse or allow bands without an FFT bin, which are always zero.
     mel_power : float > 0
         Exponent of the band values after the filter bank.
+    scaling : str or None
+        density: power per radian, ``abs(X)**2 / (2 * pi * sum(window**2))``, one-sided: all bins but the first and the
+        Nyquist one count twice (`scipy.signal.periodogram` at fs = 2 pi). Only with power = 2.
     """
 
     kind: Literal["mel", "logmel", "mfcc"] = "mel"
@@ -126,9 +145,12 @@ class Mel(Spectral):
     norm: Literal["slaney", "inf", 1, 2] | None = "slaney"
     empty_bands: Literal["refuse", "allow"] = "refuse"
     mel_power: Positive = 1.0
+    scaling: Literal["density"] | None = None
 
     @model_validator(mode="after")
     def _check_bank(self) -> Self:
+        if self.scaling is not None and self.power != 2:
+            raise ValueError(f"scaling={self.scaling!r}: is one of power; power={self.power:g} must be 2")
         if self.fmax > self.sr / 2:
             raise ValueError(
                 f"fmax={self.fmax:g}: must not be above the Nyquist frequency, sr / 2 = {self.sr / 2:g} Hz"
@@ -149,6 +171,10 @@ class Mel(Spectral):
     def bins(self) -> int:
         return self.n_mels
 
+    @property
+    def is_power(self) -> bool:
+        return not self.is_log and self.power * self.mel_power >= 2
+
     def _slug(self) -> list[str]:
         return [*super()._slug(), f"mel{self.n_mels}"]
 
@@ -159,9 +185,14 @@ class LogMel(Mel):
     Attributes
     ----------
     log : str
-        db (10 log10 of power, 20 log10 of magnitudes), ln, log10, or log1p: log10(1 + scale_by * x).
+        db (10 log10 of power, 20 log10 of magnitudes), 10log10 (whatever the power), ln, log10, or
+        log1p: log10(1 + scale_by * x).
     ref : float > 0, "max" or None
-        0 dB; "max" is the clip's own maximum. Only for db, like `top_db`.
+        What becomes 0; "max" is the clip's own maximum. Only for db and 10log10, like `top_db`.
+    eps : float > 0 or None
+        Added to every value, for ln and log10 in place of `amin`.
+    zero_as : float > 0 or None
+        What exact zeros count as, for ln and log10 in place of `amin`; all other values stay as they are.
     amin : float > 0 or None
         Values below count as this; not for log1p.
     top_db : float > 0 or None
@@ -171,12 +202,12 @@ class LogMel(Mel):
     """
 
     kind: Literal["logmel", "mfcc"] = "logmel"
-    log: Literal["db", "ln", "log10", "log1p"] = "db"
-    ref: Reference = Field(default_factory=lambda done: 1.0 if done["log"] == "db" else None)
-    amin: Positive | None = Field(
-        default_factory=lambda done: None if done["log"] == "log1p" else _default_amin(done["power"])
-    )
-    top_db: Decibel = Field(default_factory=lambda done: 80.0 if done["log"] == "db" else None)
+    log: Literal["db", "10log10", "ln", "log10", "log1p"] = "db"
+    ref: Reference = Field(default_factory=lambda done: 1.0 if done["log"] in _LEVELS else None)
+    eps: Positive | None = None
+    zero_as: Positive | None = None
+    amin: Positive | None = Field(default_factory=lambda done: _default_amin(done))
+    top_db: Decibel = Field(default_factory=lambda done: 80.0 if done["log"] in _LEVELS else None)
     scale_by: Positive | None = Field(default_factory=lambda done: 1e4 if done["log"] == "log1p" else None)
 
     @classmethod
@@ -185,12 +216,15 @@ class LogMel(Mel):
 
     @model_validator(mode="after")
     def _check_scale(self) -> Self:
-        for name, wanted in (("ref", "db"), ("top_db", "db"), ("scale_by", "log1p")):
+        for name, scales in _SCALES.items():
             value = getattr(self, name)
-            if value is not None and self.log != wanted:
-                raise ValueError(f"{name}={value!r}: only with log = {wanted!r}, not {self.log!r}")
-        if (self.amin is None) != (self.log == "log1p"):
-            raise ValueError(f"amin={self.amin}: log = 'log1p' has none, the other scales need one")
+            if value is not None and self.log not in scales:
+                wanted = " or ".join(map(repr, scales))
+                raise ValueError(f"{name}={value!r}: only with log = {wanted}, not {self.log!r}")
+        floors = {name: value for name in ("amin", "eps", "zero_as") if (value := getattr(self, name)) is not None}
+        if len(floors) > 1:
+            shown = ", ".join(f"{name}={value!r}" for name, value in floors.items())
+            raise ValueError(f"{shown}: each says what becomes of small values; give one of them")
         return self
 
     @property
@@ -199,7 +233,8 @@ class LogMel(Mel):
 
     @property
     def unit(self) -> str:
-        return {"db": "dB", "ln": "ln", "log10": "log10", "log1p": f"log10(1 + {self.scale_by or 0:g} x)"}[self.log]
+        names = {"db": "dB", "10log10": "10 log10", "log1p": f"log10(1 + {self.scale_by or 0:g} x)"}
+        return names.get(self.log, self.log)
 
 
 class Mfcc(LogMel):
@@ -245,6 +280,10 @@ class Mfcc(LogMel):
         return False
 
     @property
+    def is_power(self) -> bool:
+        return False
+
+    @property
     def unit(self) -> str:
         return "1"
 
@@ -272,10 +311,17 @@ class Chroma(Spectral):
     def bins(self) -> int:
         return self.n_chroma
 
+    @property
+    def is_power(self) -> bool:
+        return self.norm is None
+
     def _slug(self) -> list[str]:
         return [*super()._slug(), f"chroma{self.n_chroma}"]
 
 
-def _default_amin(power: float) -> float:
+def _default_amin(done: dict[str, Any]) -> float | None:
+    if done["log"] == "log1p" or done["eps"] is not None or done["zero_as"] is not None:
+        return None
     # librosa: 1e-10 for power, 1e-5 for magnitudes; the same level in between
+    power = done["power"]
     return 1e-5 if power == 1.0 else 1e-10 if power == 2.0 else float(10.0 ** (-5.0 * power))

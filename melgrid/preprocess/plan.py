@@ -1,8 +1,9 @@
 """The grid as a graph: what features have in common is computed once per clip.
 
-samples -> signal (channels, rate) -> spectrum (window, framing, smallest hop) -> tap (every k-th frame, filter
-bank) -> feature (scale). Nodes are keyed by the parameters that matter to them; equal nodes run once. A frame's
-numbers do not depend on what else is in the grid, so a feature computed alone is equal, bit for bit.
+samples -> signal (channels, rate) -> part (level, excerpt, segments) -> spectrum (window, framing, smallest hop) ->
+tap (every k-th frame, filter bank) -> feature (scale). Nodes are keyed by the parameters that matter to them; equal
+nodes run once. A frame's numbers do not depend on what else is in the grid, so a feature computed alone is equal, bit
+for bit.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import numpy.typing as npt
 from melgrid.errors import ParameterError
 from melgrid.params import Cqt, Feature, Waveform
 from melgrid.params.spectral import Spectral
-from melgrid.preprocess.signal import SignalKey, mix, resample, signal_key
-from melgrid.transforms import Framing, Tap, finish, framing_of, plan_of, spectra, tap_of
+from melgrid.preprocess.signal import Part, SignalKey, mix, part_of, resample, signal_key
+from melgrid.transforms import Framing, Tap, finish, framing_of, num_frames, plan_of, spectra, tap_of
 
 __all__ = ["Plan", "Spectrum", "compile_plan", "compute"]
 
@@ -35,7 +36,7 @@ class Spectrum:
 
     Attributes
     ----------
-    signal : SignalKey
+    part : Part
     framing : Framing
         With the smallest hop of the features that share it.
     taps : tuple of Tap
@@ -43,7 +44,7 @@ class Spectrum:
         Each feature and the number of its tap.
     """
 
-    signal: SignalKey
+    part: Part
     framing: Framing
     taps: tuple[Tap, ...]
     users: tuple[tuple[Spectral, int], ...]
@@ -58,6 +59,8 @@ class Plan:
     features : tuple of Feature
     signals : tuple of SignalKey
         Each is mixed and resampled once per clip.
+    parts : tuple of Part
+        Each is cut once per clip.
     spectra : tuple of Spectrum
         Each is transformed once per clip.
     direct : tuple of Waveform or Cqt
@@ -66,6 +69,7 @@ class Plan:
 
     features: tuple[Feature, ...]
     signals: tuple[SignalKey, ...]
+    parts: tuple[Part, ...]
     spectra: tuple[Spectrum, ...]
     direct: tuple[Waveform | Cqt, ...]
 
@@ -87,7 +91,7 @@ class Plan:
         values : ndarray of float32 or complex64, shape (frames, bins[, channels])
             No frames when the signal is too short.
         num_samples : int
-            Length of the signal.
+            Length of the whole signal, of which the feature may take a part.
 
         Raises
         ------
@@ -101,20 +105,29 @@ class Plan:
                 if channels not in mixed:
                     mixed[channels] = mix(samples, channels)
                 y = resample(mixed[channels], sr, target, res_type)
-            octaves: list[dict[Any, Any]] = [{} for _ in range(channels or 1)]
-            for spectrum in self.spectra:
-                if spectrum.signal == key:
-                    with stage("spectrum"):
-                        taken = _per_channel(y, partial(_taken, spectrum))
-                    for feature, number in spectrum.users:
-                        with stage("spectrum"):
-                            values = finish(feature, taken[number])
-                        yield feature, values, y.shape[-1]
-            for whole in self.direct:
-                if signal_key(whole) == key:
-                    with stage("spectrum"):
-                        values = _from_signal(whole, y, octaves)
-                    yield whole, values, y.shape[-1]
+            for part in (p for p in self.parts if p.signal == key):
+                with stage("resample"):
+                    windows = part.windows(y)
+                for feature, values in self._transform(part, windows, y.shape[-1], stage):
+                    yield feature, values, y.shape[-1]
+
+    def _transform(
+        self, part: Part, windows: list[Float32], n_samples: int, stage: Stage
+    ) -> Iterator[tuple[Feature, Values]]:
+        """Compute the features of one part of a signal of `n_samples`."""
+        for spectrum in (s for s in self.spectra if s.part == part):
+            with stage("spectrum"):
+                taken = [_per_channel(window, partial(_taken, spectrum)) for window in windows]
+            for feature, number in spectrum.users:
+                with stage("spectrum"):
+                    values = _finished(feature, [outputs[number] for outputs in taken], n_samples)
+                yield feature, values
+        octaves: list[list[dict[Any, Any]]] = [[{} for _ in range(part.signal[0] or 1)] for _ in windows]
+        for whole in (f for f in self.direct if part_of(f) == part):
+            with stage("spectrum"):
+                sources = [_from_signal(whole, *each) for each in zip(windows, octaves, strict=True)]
+                values = _finished(whole, sources, n_samples, overwrite=isinstance(whole, Cqt))
+            yield whole, values
 
     def describe(self) -> str:
         """Draw the graph as indented text, one line per node with the number of features that use it.
@@ -124,10 +137,9 @@ class Plan:
         str
         """
         lines = [f"decode once -> {counted(len(self.signals), 'signal')}, {counted(len(self.features), 'feature')}"]
-        for key in self.signals:
-            channels, sr, _ = key
-            lines.append(f"  {'mono' if channels is None else f'{channels} channels'}, {sr} Hz")
-            for spectrum in (s for s in self.spectra if s.signal == key):
+        for part in self.parts:
+            lines.append(f"  {part}")
+            for spectrum in (s for s in self.spectra if s.part == part):
                 f = spectrum.framing
                 shared = f"  (shared by {len(spectrum.users)} features)" if len(spectrum.users) > 1 else ""
                 lines.append(f"    spectrum n_fft={f.n_fft} hop_length={f.hop_length}{shared}")
@@ -135,7 +147,7 @@ class Plan:
                     step = spectrum.taps[number].step
                     every = f"  one frame in {step}" if step > 1 else ""
                     lines.append(f"      {feature.id}{every}")
-            lines += [f"    {feature.id}" for feature in self.direct if signal_key(feature) == key]
+            lines += [f"    {feature.id}" for feature in self.direct if part_of(feature) == part]
         return "\n".join(lines)
 
 
@@ -164,6 +176,7 @@ def compile_plan(features: Iterable[Feature]) -> Plan:
     if not features:
         raise ParameterError("a plan needs at least one feature")
     signals = tuple(dict.fromkeys(signal_key(feature) for feature in features))
+    parts = tuple(dict.fromkeys(part_of(feature) for feature in features))
     families: dict[tuple[Any, ...], list[Spectral]] = {}
     direct: list[Waveform | Cqt] = []
     for feature in features:
@@ -174,7 +187,7 @@ def compile_plan(features: Iterable[Feature]) -> Plan:
         else:
             raise ParameterError(f"{feature.kind}: is no kind that can be computed")
     spectra_ = [node for family in families.values() for node in _share_hops(family)]
-    return Plan(features, signals, tuple(spectra_), tuple(direct))
+    return Plan(features, signals, parts, tuple(spectra_), tuple(direct))
 
 
 def _family(feature: Spectral) -> tuple[Any, ...]:
@@ -182,7 +195,7 @@ def _family(feature: Spectral) -> tuple[Any, ...]:
     framing = framing_of(feature)
     # The left padding of SAME framing depends on the hop, so frames of two hops do not coincide.
     hop = framing.hop_length if framing.framing == "same" else 1
-    return signal_key(feature), replace(framing, hop_length=hop)
+    return part_of(feature), replace(framing, hop_length=hop)
 
 
 def _share_hops(family: list[Spectral]) -> Iterator[Spectrum]:
@@ -195,16 +208,34 @@ def _share_hops(family: list[Spectral]) -> Iterator[Spectrum]:
         framing = replace(framing_of(members[0]), hop_length=hop)
         taps: dict[Tap, int] = {}
         users = tuple((f, taps.setdefault(tap_of(f, f.hop_length // hop), len(taps))) for f in members)
-        yield Spectrum(signal_key(members[0]), framing, tuple(taps), users)
+        yield Spectrum(part_of(members[0]), framing, tuple(taps), users)
 
 
 def _from_signal(feature: Waveform | Cqt, y: Float32, octaves: list[dict[Any, Any]]) -> Values:
     if isinstance(feature, Waveform):
-        samples = np.ascontiguousarray(y.reshape(-1, y.shape[-1]).T)
-        return finish(feature, samples.reshape(y.shape[-1], 1, *y.shape[:-1]))
+        samples = np.ascontiguousarray(np.atleast_2d(y).T)
+        return samples.reshape(y.shape[-1], 1, *y.shape[:-1])
     plan = plan_of(feature)
     (wavelets,) = _per_channel(y, lambda channel, number: [plan.transform(channel, octaves[number])])
-    return finish(feature, wavelets, overwrite=True)
+    return wavelets
+
+
+def _finished(feature: Feature, sources: list[Values], n_samples: int, *, overwrite: bool = False) -> Values:
+    """Scale what the transforms of a clip's windows gave, and put it together.
+
+    An excerpt that is counted in frames is filled before the scale, where silence is zero, and cut after it, so that a
+    reference to the maximum is to that of the whole clip.
+    """
+    excerpt = feature.excerpt
+    if excerpt is None or excerpt.pad != "frames" or len(sources[0]) == 0:
+        values = [finish(feature, source, overwrite=overwrite) for source in sources]
+        return values[0] if len(values) == 1 else np.concatenate(values)
+    frames = num_frames(feature, n_samples)
+    (source,) = sources
+    if len(source) < frames:
+        source = np.concatenate([source, np.zeros((frames - len(source), *source.shape[1:]), source.dtype)])
+    first = (len(source) - frames) // 2 if excerpt.start == "center" else 0
+    return np.ascontiguousarray(finish(feature, source, overwrite=overwrite)[first : first + frames])
 
 
 def _per_channel(y: Float32, transform: Callable[[Float32, int], list[Values]]) -> list[Values]:

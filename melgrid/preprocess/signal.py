@@ -1,7 +1,8 @@
-"""Decoded samples to the signal that a feature is computed from: channels, then rate."""
+"""Decoded samples to the signal that a feature is computed from: channels, rate, level, excerpt."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,8 +13,20 @@ from melgrid.errors import ClipError
 
 if TYPE_CHECKING:
     from melgrid.params import Feature
+    from melgrid.params.excerpt import Excerpt, Segments
 
-__all__ = ["SignalKey", "mix", "resample", "resampled_length", "resampler_version", "signal_key"]
+__all__ = [
+    "Part",
+    "SignalKey",
+    "excerpt_of",
+    "mix",
+    "part_of",
+    "resample",
+    "resampled_length",
+    "resampler_version",
+    "scaled_to",
+    "signal_key",
+]
 
 Float32 = npt.NDArray[np.float32]
 SignalKey = tuple[int | None, int, str]
@@ -23,6 +36,104 @@ SignalKey = tuple[int | None, int, str]
 def signal_key(feature: Feature) -> SignalKey:
     """Which signal a feature is computed from."""
     return feature.channels, feature.sr, feature.res_type
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of a signal a feature is computed from, at which level; features with equal parts share it.
+
+    Attributes
+    ----------
+    signal : SignalKey
+    peak : float or None
+        See `melgrid.params.Feature`.
+    excerpt : Excerpt or None
+        None also where the excerpt is cut from the finished feature.
+    segments : Segments or None
+    """
+
+    signal: SignalKey
+    peak: float | None = None
+    excerpt: Excerpt | None = None
+    segments: Segments | None = None
+
+    def windows(self, y: Float32) -> list[Float32]:
+        """Take the part from the signal.
+
+        Parameters
+        ----------
+        y : ndarray of float32, shape (n_samples,) or (channels, n_samples)
+
+        Returns
+        -------
+        list of ndarray, each to be transformed on its own
+            One without segments; at least one, which is empty when there is nothing to take.
+        """
+        sr = self.signal[1]
+        if self.peak is not None:
+            y = scaled_to(y, self.peak)
+        if self.excerpt is not None:
+            y = excerpt_of(y, self.excerpt, sr)
+        if self.segments is None:
+            return [y]
+        spans = self.segments.spans(y.shape[-1], sr) or [(0, 0)]
+        return [np.ascontiguousarray(y[..., first:last]) for first, last in spans]
+
+    def __str__(self) -> str:
+        channels, sr, _ = self.signal
+        words = ["mono" if channels is None else f"{channels} channels", f"{sr} Hz"]
+        words += [f"{name} {value}" for name in ("peak", "excerpt", "segments") if (value := getattr(self, name))]
+        return ", ".join(words)
+
+
+def part_of(feature: Feature) -> Part:
+    """Which part of its signal a feature is computed from."""
+    excerpt = feature.excerpt
+    if excerpt is not None and excerpt.pad == "frames":
+        excerpt = None
+    return Part(signal_key(feature), feature.peak, excerpt, feature.segments)
+
+
+def scaled_to(y: Float32, peak: float) -> Float32:
+    """Scale a signal so that its largest absolute sample is `peak`; silence stays.
+
+    Parameters
+    ----------
+    y : ndarray of float32, shape (n_samples,) or (channels, n_samples)
+    peak : float > 0
+
+    Returns
+    -------
+    ndarray of float32
+        All channels by the same factor.
+    """
+    highest = np.abs(y).max(initial=0.0)
+    return y if highest == 0 else y * np.float32(peak / float(highest))
+
+
+def excerpt_of(y: Float32, excerpt: Excerpt, sr: int) -> Float32:
+    """Cut an excerpt, and pad what is too short.
+
+    Parameters
+    ----------
+    y : ndarray of float32, shape (n_samples,) or (channels, n_samples)
+    excerpt : Excerpt
+    sr : int, Hz
+
+    Returns
+    -------
+    ndarray of float32, C-contiguous, with `Excerpt.length` samples
+    """
+    first, last = excerpt.span(y.shape[-1], sr)
+    length = excerpt.length(y.shape[-1], sr)
+    part = y[..., first:last]
+    missing = length - (last - first)
+    if missing and excerpt.pad == "repeat":
+        part = np.take(part, np.arange(length) % (last - first), axis=-1)
+    elif missing:
+        before_and_after = (missing, 0) if excerpt.pad == "front" else (0, missing)
+        part = np.pad(part, [(0, 0)] * (y.ndim - 1) + [before_and_after])
+    return np.ascontiguousarray(part)
 
 
 def mix(samples: Float32, channels: int | None) -> Float32:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from melgrid.transforms import kernels
 from melgrid.transforms.bank import Bank
 from melgrid.transforms.fourier import rfft
-from melgrid.transforms.framing import ROWS, PadMode, analysis_window, as_signal, segments
+from melgrid.transforms.framing import PadMode, analysis_window, as_signal, block_rows, full_rows, segments
 from melgrid.transforms.octaves import Octave, OctaveChain, octave_chain
 
 __all__ = ["CqtPlan", "Octaves", "cqt_plan"]
@@ -110,7 +110,7 @@ class CqtPlan:
 
     def _project(self, signal: Float32, hop: int, n_fft: int, basis: Bank, out: Float32) -> None:
         window = analysis_window("boxcar", n_fft, n_fft)
-        rows = max(ROWS, 32768 // n_fft)  # short transforms: larger blocks, fewer calls
+        rows = block_rows(n_fft, len(out))
         block = np.empty((rows, n_fft), np.float64)
         columns = np.zeros((n_fft + 2 + Bank.SLACK, rows), np.float32)
         bands = np.empty((basis.bands, rows), np.float32)
@@ -118,8 +118,9 @@ class CqtPlan:
         for first, count, segment in segments(
             signal, n_fft=n_fft, hop=hop, left=n_fft // 2, frames=len(out), pad_mode=self.pad_mode, rows=rows
         ):
-            kernels.cut_frames(segment, hop, window, count, block)
-            columns[span] = rfft(block).view(np.float64)[:, span].T
+            frames = block[: full_rows(count)]
+            kernels.cut_frames(segment, hop, window, count, frames)
+            columns[span, : len(frames)] = rfft(frames).view(np.float64)[:, span].T
             basis.apply(columns, bands)
             out[first : first + count] = bands[:, :count].T
 

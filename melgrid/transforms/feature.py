@@ -35,19 +35,29 @@ def num_frames(feature: Feature, n_samples: int) -> int:
 
 @lru_cache(maxsize=4096)
 def _counter(feature: Feature) -> Callable[[int], int]:
-    count: Callable[[int], int] = int
-    if isinstance(feature, Spectral):
-        count = framing_of(feature).num_frames
-    elif isinstance(feature, Cqt):
-        count = chain_of(feature).num_frames
+    count = _transform_counter(feature)
     excerpt, segments, sr = feature.excerpt, feature.segments, feature.sr
+    if segments is None and excerpt is None:
+        return count
     if excerpt is not None and excerpt.pad == "frames":
         wanted = count(excerpt.samples(sr))
         return lambda n: wanted if count(n) else 0
-    if segments is not None:
-        whole = count
-        count = lambda n: sum(whole(last - first) for first, last in segments.spans(n, sr))
-    return count if excerpt is None else lambda n: count(excerpt.length(n, sr))
+
+    def count_parts(n: int) -> int:
+        length = n if excerpt is None else excerpt.length(n, sr)
+        if segments is None:
+            return count(length)
+        return sum(count(last - first) for first, last in segments.spans(length, sr))
+
+    return count_parts
+
+
+def _transform_counter(feature: Feature) -> Callable[[int], int]:
+    if isinstance(feature, Spectral):
+        return framing_of(feature).num_frames
+    if isinstance(feature, Cqt):
+        return chain_of(feature).num_frames
+    return int
 
 
 def frequencies(feature: Feature) -> npt.NDArray[np.float64]:

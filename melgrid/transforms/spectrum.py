@@ -17,7 +17,7 @@ import numpy.typing as npt
 from melgrid.errors import ParameterError
 from melgrid.transforms import kernels
 from melgrid.transforms.fourier import fft_backend, rfft
-from melgrid.transforms.framing import ROWS, Framing, analysis_window, as_signal, segments
+from melgrid.transforms.framing import Framing, analysis_window, as_signal, block_rows, full_rows, segments
 from melgrid.transforms.mel import MelBank
 
 __all__ = ["Framing", "Tap", "fft_backend", "spectra"]
@@ -90,18 +90,20 @@ def spectra(y: npt.ArrayLike, framing: Framing, taps: Sequence[Tap]) -> list[Arr
 
     stride = math.gcd(*(tap.step for tap in taps))
     hop = framing.hop_length * stride
+    frames = -(-frames // stride)
     sinks: dict[_Source, list[_Sink]] = {}
     for tap, out in zip(taps, outputs, strict=True):
         source = None if tap.output == "complex" else (tap.power, tap.bank)
         sinks.setdefault(source, []).append(_Sink(tap.step // stride, out))
-    block = _Block(framing, list(sinks))
+    block = _Block(framing, frames, list(sinks))
     for first, count, segment in segments(
         y,
         n_fft=framing.n_fft,
         hop=hop,
         left=framing.left(y.size),
-        frames=-(-frames // stride),
+        frames=frames,
         pad_mode=framing.pad_mode,
+        rows=block.rows,
     ):
         for source, rows in block.transform(segment, hop, count):
             for sink in sinks[source]:
@@ -128,9 +130,9 @@ class _Sink:
 
 
 class _Block:
-    """Buffers for one block of frames and the steps that run on it."""
+    """Buffers for a few blocks of frames and the steps that run on them."""
 
-    def __init__(self, framing: Framing, sources: Sequence[_Source]) -> None:
+    def __init__(self, framing: Framing, frames: int, sources: Sequence[_Source]) -> None:
         bins = 1 + framing.n_fft // 2
         self._window = analysis_window(framing.window, framing.win_length, framing.n_fft, framing.window_sym)
         self._keeps_spectrum = None in sources
@@ -138,22 +140,26 @@ class _Block:
         for power, bank in filter(None, sources):
             self._banks.setdefault(power, []).append(bank)
         banks = [bank for group in self._banks.values() for bank in group if bank]
-        self._frames = np.empty((ROWS, framing.n_fft), np.float32)
-        self._powers = np.empty((ROWS, bins), np.float32)
+        self.rows = rows = block_rows(framing.n_fft, frames)
+        self._frames = np.empty((rows, framing.n_fft), np.float32)
+        self._powers = np.empty((rows, bins), np.float32)
         self._scratch = np.empty((4, bins), np.float32)
-        self._columns = np.zeros((bins + MelBank.SLACK, ROWS), np.float32)
-        self._bands = {bank: np.empty((bank.bands, ROWS), np.float32) for bank in banks}
+        self._columns = np.zeros((bins + MelBank.SLACK, rows), np.float32)
+        self._bands = {bank: np.empty((bank.bands, rows), np.float32) for bank in banks}
 
     def transform(self, segment: Float32, hop: int, count: int) -> Iterator[tuple[_Source, Array]]:
-        kernels.cut_frames(segment, hop, self._window, count, self._frames)
-        spectrum = rfft(self._frames)
+        frames = self._frames[: full_rows(count)]
+        kernels.cut_frames(segment, hop, self._window, count, frames)
+        spectrum = rfft(frames)
         if self._keeps_spectrum:
             yield None, spectrum
         parts = spectrum.view(np.float32)
+        self._columns[:, len(frames) :] = 0  # or the last call would raise the leavings of the one before
         for power, banks in self._banks.items():
             if None in banks:
-                kernels.square(parts, self._powers)
-                yield (power, None), _from_squares(self._powers, power)
+                powers = self._powers[: len(frames)]
+                kernels.square(parts, powers)
+                yield (power, None), _from_squares(powers, power)
             if banks != [None]:
                 kernels.square_turned(parts, self._scratch, self._columns)
                 _from_squares(self._columns, power)

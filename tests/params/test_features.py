@@ -70,6 +70,12 @@ def test_wavelet_defaults_are_librosas_but_for_the_tuning():
         (lambda: LogMel(win_length=4096), r"win_length=4096: must not be above n_fft=2048"),
         (lambda: LogMel(log="ln", top_db=80), r"top_db=80\.0: only with log = 'db'"),
         (lambda: LogMel(scale_by=3.0), r"scale_by=3\.0: only with log = 'log1p'"),
+        (lambda: LogMel(eps=1e-6), r"eps=1e-06: only with log = 'ln' or 'log10', not 'db'"),
+        (lambda: LogMel(log="ln", eps=1e-6, zero_as=1.0), r"eps=1e-06, zero_as=1\.0: .* give one of them"),
+        (lambda: LogMel(log="log1p", amin=1e-6), r"amin=1e-06: only with log = 'db' or '10log10' or 'ln' or 'log10'"),
+        (lambda: LogMel(scaling="density", power=1.0), r"scaling='density': is one of power; power=1 must be 2"),
+        (lambda: LogMel(peak=0.0), r"peak=0\.0: must be greater than 0"),
+        (lambda: LogMel(dtype="uint8", range_db=(0, 1), log="10log10"), r"a feature in dB"),
         (lambda: LogMel(dtype="uint8"), r"uint8 needs range_db"),
         (lambda: Mel(dtype="uint8", range_db=(0, 1)), r"range_db=\[0\.0, 1\.0\]: needs low < high and a feature in dB"),
         (lambda: LogMel(dtype="uint8", range_db=(0, -80)), r"needs low < high"),
@@ -147,7 +153,7 @@ CHANGES = {
     "sr": 16000, "res_type": "soxr_vhq", "dtype": "float32", "n_fft": 1024, "win_length": 1000, "hop_length": 256,
     "window": "hamming", "window_sym": True, "framing": "same", "pad_mode": "reflect", "power": 1.0, "n_mels": 64,
     "fmin": 20.0, "fmax": 8000.0, "htk": True, "norm": None, "mel_power": 2.0, "log": "ln", "ref": "max",
-    "amin": 1e-8, "top_db": None,
+    "amin": 1e-8, "top_db": None, "peak": 1.0, "excerpt": "4", "segments": "0.1:0.1", "scaling": "density",
 }  # fmt: skip
 
 
@@ -158,7 +164,7 @@ def test_every_parameter_that_changes_numbers_changes_the_id(name):
 
 def test_all_parameters_of_logmel_are_covered_above():
     untested = set(LogMel.model_fields) - set(CHANGES) - Feature.UNSTORED
-    assert untested == {"kind", "mono", "channels", "range_db", "scale_by"}
+    assert untested == {"kind", "mono", "channels", "range_db", "scale_by", "eps", "zero_as"}
 
 
 @given(st.sampled_from([128, 256, 512, 1024]), st.integers(1, 64), st.integers(1000, 48000))
@@ -173,6 +179,8 @@ def test_any_accepted_feature_survives_its_own_json(n_fft, n_mels, sr):
     [
         (LogMel(n_mels=96), 96, "dB", "float16", False),
         (LogMel(log="ln"), 128, "ln", "float16", False),
+        (LogMel(log="10log10"), 128, "10 log10", "float16", False),
+        (LogMel(log="log10", zero_as=1.0), 128, "log10", "float16", False),
         (Mel(n_mels=40), 40, "1", "float32", False),
         (Stft(n_fft=512), 257, "1", "float32", False),
         (Stft(n_fft=511), 256, "1", "float32", False),
@@ -206,3 +214,15 @@ def test_canonical_json_sorts_and_refuses_nan():
     assert canonical_json({"b": 1, "a": [1.5, "ö"]}) == '{"a":[1.5,"ö"],"b":1}'
     with pytest.raises(ValueError, match="JSON"):
         canonical_json(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("feature", "is_power"),
+    [
+        (Mel(), True), (Mel(power=1.0), False), (Mel(power=1.0, mel_power=2.0), True), (Mel(mel_power=0.5), False),
+        (Stft(output="power"), True), (Stft(), False), (Chroma(norm=None), True), (Chroma(), False),
+        (LogMel(), False), (Mfcc(), False), (Cqt(), False), (Waveform(), False),
+    ],
+)  # fmt: skip
+def test_what_counts_as_linear_power(feature, is_power):
+    assert feature.is_power is is_power

@@ -134,3 +134,38 @@ def test_schema_lists_every_kind_and_lets_lists_be_axes():
 def test_a_big_product_is_counted_right():
     axes = {"n_fft": [512, 1024, 2048], "hop_length": [128, 256, 512], "n_mels": [20, 30, 40], "fmin": [0, 50]}
     assert len(Grid.product("logmel", **axes)) == math.prod(map(len, axes.values()))
+
+
+def test_excerpts_are_tables_or_shorthand_and_a_list_is_an_axis(tmp_path):
+    (tmp_path / "grid.toml").write_text(
+        """
+        [recipe]
+        source = "nobody reads this"
+        [[features]]
+        kind = "logmel"
+        excerpt = [{ seconds = 4, start = "center" }, { seconds = 10.5, start = 3, pad = "zeros" }]
+        segments = { seconds = 0.1, step = 0.04, count = 599 }
+        """
+    )
+    written = list(Grid.from_toml(tmp_path / "grid.toml"))
+    assert written == list(Grid.from_shorthand(["logmel excerpt=4:center,10.5:3:zeros segments=0.1:0.04:599"]))
+    assert [str(f.excerpt) for f in written] == ["4:center:none", "10.5:3:zeros"]
+    assert next(iter(Grid.from_shorthand(["logmel excerpt=none,4"]))).excerpt is None
+
+
+def test_float16_is_no_default_for_linear_power():
+    for text in ("mel", "stft output=power", "chroma norm=none"):
+        with pytest.raises(ParameterError, match=r"entry 1: .*dtype='float16'.* write dtype = 'float16' in the entry"):
+            Grid.from_shorthand([text], dtype="float16")
+        assert [f.dtype for f in Grid.from_shorthand([f"{text} dtype=float16"])] == ["float16"]
+    assert [f.dtype for f in Grid.from_shorthand(["logmel", "stft", "mel power=1.0"], dtype="float16")] == [
+        "float16"
+    ] * 3
+    with pytest.raises(ParameterError, match="linear power"):
+        Grid.from_shorthand(["mel sr=native"], dtype="float16").resolve(16000)
+
+
+def test_schema_knows_the_tables_inside():
+    schema = grid_schema()
+    assert set(schema["$defs"]) == {"Excerpt", "Segments"}
+    assert "#/$defs/Excerpt" in str(schema["properties"]["features"])

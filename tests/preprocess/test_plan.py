@@ -98,6 +98,18 @@ MANY = [
     Chroma(n_fft=1024, hop_length=512),
     Cqt(), Cqt(hop_length=256), Cqt(output="log"), Cqt(bins_per_octave=24, n_bins=96), Vqt(), Cqt(output="complex"),
     Waveform(), Waveform(mono=False, channels=2), LogMel(n_fft=1024, n_mels=40, mono=False, channels=2),
+    LogMel(n_fft=1024, n_mels=40, log="10log10", power=1.0), LogMel(n_fft=1024, n_mels=40, log="ln", zero_as=1e-6),
+    LogMel(n_fft=1024, n_mels=40, log="log10", eps=1e-6), Mel(n_fft=1024, n_mels=40, scaling="density"),
+    LogMel(n_fft=1024, n_mels=40, peak=1.0), Waveform(peak=0.5, mono=False, channels=2),
+    *(Waveform(excerpt=f"0.1:{start}:{pad}") for start in ("head", "center", 0.05) for pad in ("none", "zeros")),
+    *(LogMel(n_fft=512, hop_length=256, n_mels=40, excerpt=f"0.1:center:{pad}")
+      for pad in ("none", "zeros", "front", "repeat", "frames")),
+    LogMel(n_fft=512, hop_length=512, n_mels=40, excerpt="0.1:center:zeros"),
+    Stft(n_fft=512, framing="left", excerpt="0.1:head:frames", mono=False, channels=2),
+    Cqt(excerpt="0.1:head:zeros"), Cqt(output="log", excerpt="0.1:head:frames"), Cqt(segments="0.03:0.02"),
+    Mel(n_fft=512, hop_length=128, n_mels=40, segments="0.03:0.01:5"),
+    LogMel(n_fft=512, n_mels=40, ref="max", segments="0.03:0.02", excerpt="0.1:0.01:zeros", mono=False, channels=2),
+    Mfcc(n_fft=512, n_mels=40, segments="0.03:0.03", peak=1.0),
 ]  # fmt: skip
 
 
@@ -223,3 +235,125 @@ def test_description_shows_what_is_shared():
     assert text.count("one frame in 2") == 4
     for feature in [*GRID, Cqt()]:
         assert feature.id in text
+
+
+def test_equal_excerpts_are_cut_and_transformed_once(monkeypatch, music):
+    passes = counted(monkeypatch, "spectra")
+    cut = dict(n_fft=1024, excerpt="1:center:zeros")
+    plan = compile_plan(
+        [LogMel(n_mels=40, **cut), LogMel(n_mels=64, **cut), Stft(n_fft=1024, hop_length=512), Waveform()]
+    )
+    assert len(plan.signals) == 1
+    assert len(plan.parts) == 2
+    list(plan.run(music, 44100))
+    assert [len(args[0]) for args in passes] == [SR, 2 * SR]
+
+
+def test_an_excerpt_in_frames_shares_the_spectrum_of_the_whole_clip(monkeypatch, music):
+    passes = counted(monkeypatch, "spectra")
+    whole, head = LogMel(n_mels=40, top_db=None), LogMel(n_mels=40, top_db=None, excerpt="1:head:frames")
+    (_, everything, _), (_, part, _) = compile_plan([whole, head]).run(music, 44100)
+    assert len(passes) == 1
+    np.testing.assert_array_equal(part, everything[: 1 + SR // 512])
+
+
+@pytest.mark.parametrize("pad", ["none", "zeros", "front", "repeat", "frames"])
+@pytest.mark.parametrize("length", [1, 4095, 4096, 4097, 9000])
+def test_an_excerpt_is_what_one_would_cut_by_hand(pad, length):
+    y = np.random.default_rng(length).standard_normal(length, dtype=np.float32)
+    feature = Stft(sr=4096, n_fft=256, output="magnitude", excerpt=dict(seconds=1.0, pad=pad))
+    missing = max(0, 4096 - length)
+    by_hand = {
+        "none": y[:4096],
+        "zeros": np.pad(y[:4096], (0, missing)),
+        "front": np.pad(y[:4096], (missing, 0)),
+        "repeat": np.resize(y, 4096),
+        "frames": y,
+    }[pad]
+    expected = compute(Stft(sr=4096, n_fft=256), by_hand, 4096)
+    if pad == "frames":
+        expected = np.concatenate([expected, np.zeros_like(expected, shape=(65, 129))])[:65]
+    ours = compute(feature, y, 4096)
+    np.testing.assert_array_equal(ours, expected)
+    assert len(ours) == num_frames(feature, length)
+    assert num_frames(feature, 0) == 0
+
+
+def test_frames_are_filled_with_silence_and_cut_after_the_scale():
+    y = np.random.default_rng(1).standard_normal(3000, dtype=np.float32)
+    filled = compute(LogMel(sr=4096, n_mels=20, n_fft=256, log="ln", zero_as=1e-6, excerpt="1:head:frames"), y, 4096)
+    np.testing.assert_allclose(filled[1 + 3000 // 512 :], np.log(1e-6), rtol=1e-6)
+    y[-100:] *= 100  # the loudest frame lies outside the middle
+    middle = compute(
+        LogMel(sr=4096, n_mels=20, n_fft=256, hop_length=64, ref="max", excerpt="0.2:center:frames"), y, 4096
+    )
+    whole = compute(LogMel(sr=4096, n_mels=20, n_fft=256, hop_length=64, ref="max"), y, 4096)
+    first = (len(whole) - len(middle)) // 2
+    np.testing.assert_array_equal(middle, whole[first : first + len(middle)])
+    assert middle.max() < -20
+
+
+def test_an_excerpt_behind_the_end_gives_nothing():
+    late = LogMel(sr=4096, n_fft=256, n_mels=20, excerpt=dict(seconds=1.0, start=2.0, pad="zeros"))
+    assert compute(late, np.ones(8192), 4096).shape == (0, 20)
+    assert num_frames(late, 8192) == 0
+    assert compute(late, np.ones(8193), 4096).shape == (9, 20)
+
+
+def test_segments_are_transformed_one_by_one():
+    y = np.random.default_rng(2).standard_normal(5000, dtype=np.float32)
+    plain, cut = (
+        LogMel(sr=4096, n_fft=256, hop_length=128, n_mels=20, ref="max", **k) for k in ({}, {"segments": "0.25:0.125"})
+    )
+    one_by_one = [compute(plain, y[i : i + 1024], 4096) for i in range(0, 5000 - 1023, 512)]
+    ours = compute(cut, y, 4096)
+    np.testing.assert_array_equal(ours, np.concatenate(one_by_one))
+    assert len(ours) == num_frames(cut, 5000) == 8 * 9
+    for n, windows in [(0, 0), (1023, 0), (1024, 1), (1535, 1), (1536, 2)]:
+        assert num_frames(cut, n) == windows * 9
+    few = LogMel(**{**cut.canonical(), "segments": "0.25:0.125:3"})
+    assert len(compute(few, y, 4096)) == 27
+    assert compute(few, y[:100], 4096).shape == (0, 20)
+
+
+def test_peaks_are_of_the_whole_clip_and_silence_has_none():
+    y = np.linspace(-0.25, 0.1, 4096, dtype=np.float32)
+    ours = compute(Waveform(sr=4096, peak=1.0, excerpt="0.5:0.5"), y, 4096)
+    np.testing.assert_allclose(ours[:, 0], (y / 0.25)[2048:], rtol=1e-6)
+    assert not compute(Waveform(sr=4096, peak=1.0), np.zeros(10), 4096).any()
+
+
+def test_density_is_scipys_periodogram():
+    from scipy.signal import spectrogram
+
+    y = np.random.default_rng(3).standard_normal(4096, dtype=np.float32)
+    feature = Mel(sr=8000, n_fft=512, hop_length=256, n_mels=30, framing="left", window_sym=True, scaling="density")
+    _, _, density = spectrogram(
+        y, fs=2 * np.pi, window=np.hanning(512), nperseg=512, noverlap=256, detrend=False, scaling="density", mode="psd"
+    )
+    import librosa
+
+    expected = (librosa.filters.mel(sr=8000, n_fft=512, n_mels=30) @ density).T
+    np.testing.assert_allclose(compute(feature, y, 8000), expected, rtol=0, atol=1e-5 * expected.max())
+
+
+@pytest.mark.parametrize(
+    ("options", "formula"),
+    [
+        (dict(log="log10", eps=1e-3), lambda x: np.log10(x + 1e-3)),
+        (dict(log="ln", eps=1e-3), lambda x: np.log(x + 1e-3)),
+        (dict(log="log10", zero_as=1.0), lambda x: np.log10(np.where(x == 0, 1.0, x))),
+        (dict(log="10log10", top_db=None, amin=1e-5), lambda x: 10 * np.log10(np.maximum(x, 1e-5))),
+        (dict(log="10log10", top_db=30.0, ref="max"), lambda x: np.maximum(10 * np.log10(x / x.max()), -30)),
+        (dict(log="db", top_db=None), lambda x: 20 * np.log10(np.maximum(x, 1e-5))),
+    ],
+)
+def test_logarithms_are_their_formulas(options, formula):
+    y = np.random.default_rng(4).standard_normal(4096, dtype=np.float32)
+    y[1024:3072] = 0
+    if options.get("ref") == "max":
+        y += 0.01
+    frames = dict(sr=4096, n_fft=256, n_mels=20, power=1.0)
+    linear = compute(Mel(**frames), y, 4096).astype(np.float64)
+    with np.errstate(divide="ignore"):
+        np.testing.assert_allclose(compute(LogMel(**frames, **options), y, 4096), formula(linear), rtol=1e-5, atol=1e-5)

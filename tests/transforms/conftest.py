@@ -76,8 +76,9 @@ def _librosa_log(f: LogMel, x: Array) -> Array:
         return to_db(x, ref=ref, amin=amin, top_db=f.top_db)
     if f.log == "log1p":
         return np.log10(1 + f.scale_by * x.astype(float))
-    floored = np.maximum(x, amin)
-    return np.log(floored) if f.log == "ln" else np.log10(floored)
+    floored: Array = np.maximum(x, amin)
+    levels: Array = np.log(floored) if f.log == "ln" else np.log10(floored)
+    return levels
 
 
 def _linear_by_librosa(f: Feature, y: Float32) -> Array:

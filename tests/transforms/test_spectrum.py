@@ -13,7 +13,8 @@ from melgrid.errors import ParameterError
 from melgrid.transforms import Framing, Tap, chroma_bank, fft_backend, mel_bank, spectra
 
 SR = 22050
-LENGTHS = [1, 511, 512, 20_000, 64 * 128, 64 * 128 + 1, 3 * 64 * 128 - 700]  # 64 frames of hop 128 fill a block
+# 64 frames of hop 128 fill a block, up to three blocks a call
+LENGTHS = [1, 511, 512, 20_000, 64 * 128, 64 * 128 + 1, 3 * 64 * 128 - 700, 7 * 64 * 128 + 5]
 Signal = Callable[..., npt.NDArray[np.float32]]
 
 
@@ -142,6 +143,18 @@ def test_symmetric_window() -> None:
 def test_silence(n: int) -> None:
     for x in spectra(np.zeros(n, np.float32), frames_of(128), all_taps()):
         assert (x == 0).all()
+
+
+def test_high_powers_do_not_pile_up(signal: Signal) -> None:
+    """Nothing is raised twice where the last call fills its buffers in part: 7 blocks, 3 to a call."""
+    bank = mel_bank(sr=SR, n_fft=512, n_mels=20, norm=None)
+    y = 5 * signal("noise", 7 * 64 * 128)
+    (x, plain) = spectra(y, frames_of(128), [Tap(power=8.0, bank=bank), Tap(power=8.0)])
+    matrix = np.zeros((257 + bank.SLACK, 257), np.float32)
+    np.fill_diagonal(matrix, 1)
+    weights = np.empty((20, 257), np.float32)
+    bank.apply(matrix, weights)
+    np.testing.assert_allclose(x, plain @ weights.T, rtol=1e-4)
 
 
 def test_shapes_and_types(signal: Signal) -> None:
