@@ -27,8 +27,9 @@ class EncodingReport:
 
     Attributes
     ----------
-    worst_error : float
-        Largest rounding error in the physical unit, of finite values inside the range of the stored type.
+    worst_error, error_sum : float
+        Largest rounding error, and the sum of all of them, in the physical unit, of finite values inside the range of
+        the stored type.
     non_finite : int
         Values that were NaN or infinite. In uint8 a NaN is stored as the lowest value.
     saturated : int
@@ -36,6 +37,7 @@ class EncodingReport:
     """
 
     worst_error: float = 0.0
+    error_sum: float = 0.0
     non_finite: int = 0
     saturated: int = 0
 
@@ -43,6 +45,7 @@ class EncodingReport:
         """Return the report on both lots of values together."""
         return EncodingReport(
             max(self.worst_error, other.worst_error),
+            self.error_sum + other.error_sum,
             self.non_finite + other.non_finite,
             self.saturated + other.saturated,
         )
@@ -82,7 +85,7 @@ def encode(values: NDArray[Any], feature: Feature) -> tuple[NDArray[Any], Encodi
     if feature.dtype == "uint8":
         return _encode_uint8(parts, feature)
     if feature.dtype == "float32":
-        return np.ascontiguousarray(parts, stored_dtype(feature)), EncodingReport(0.0, _non_finite(parts))
+        return np.ascontiguousarray(parts, stored_dtype(feature)), EncodingReport(non_finite=_non_finite(parts))
     parts = np.ascontiguousarray(parts)
     stored, back = np.empty(parts.shape, stored_dtype(feature)), np.empty_like(parts)
     _round(parts, stored, back)
@@ -90,12 +93,11 @@ def encode(values: NDArray[Any], feature: Feature) -> tuple[NDArray[Any], Encodi
         errors = np.abs(back - parts)
         worst = errors.max(initial=0.0)
     if np.isfinite(worst):  # so is every value: the usual case ends here
-        return stored, EncodingReport(float(worst))
+        return stored, EncodingReport(float(worst), float(errors.sum(dtype=np.float64)))
     finite = np.isfinite(parts)
     saturated = finite & ~np.isfinite(back)
     stored[saturated] = np.copysign(FLOAT16_MAX, parts[saturated]).astype(stored.dtype)
-    worst = errors.max(initial=0.0, where=finite & ~saturated)
-    return stored, EncodingReport(float(worst), _non_finite(parts), int(saturated.sum()))
+    return stored, _report(errors, finite & ~saturated, _non_finite(parts), saturated)
 
 
 def decode(stored: NDArray[Any], feature: Feature) -> NDArray[Any]:
@@ -186,8 +188,16 @@ def _encode_uint8(parts: NDArray[np.float32], feature: Feature) -> tuple[NDArray
     stored = np.clip(steps, 0, 255).astype(np.uint8)
     saturated = finite & ((steps < 0) | (steps > 255))
     within = finite & ~saturated
-    worst = np.abs(decode(stored, feature) - np.where(within, parts, 0)).max(initial=0.0, where=within)
-    return stored, EncodingReport(float(worst), _non_finite(parts), int(saturated.sum()))
+    errors = np.abs(decode(stored, feature) - np.where(within, parts, 0))
+    return stored, _report(errors, within, _non_finite(parts), saturated)
+
+
+def _report(
+    errors: NDArray[np.float32], counted: NDArray[np.bool_], non_finite: int, saturated: NDArray[np.bool_]
+) -> EncodingReport:
+    worst = errors.max(initial=0.0, where=counted)
+    total = errors.sum(dtype=np.float64, where=counted)
+    return EncodingReport(float(worst), float(total), non_finite, int(saturated.sum()))
 
 
 def _non_finite(parts: NDArray[np.float32]) -> int:

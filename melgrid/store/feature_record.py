@@ -73,6 +73,12 @@ class FeatureRecord:
                 raise StoreError(f"{feature_id}/feature.json: {shard.file!r} is no name of a shard")
         return record
 
+    @property
+    def mean_error(self) -> float:
+        """Mean rounding error of all values, in the physical unit."""
+        frames = sum(shard.frames for shard in self.shards)
+        return sum(shard.mean_error * shard.frames for shard in self.shards) / frames if frames else 0.0
+
     def to_bytes(self) -> bytes:
         """Return the JSON text of ``feature.json``."""
         feature = self.feature
@@ -91,6 +97,7 @@ class FeatureRecord:
             "frames": sum(shard.frames for shard in self.shards),
             "bytes": sum(shard.bytes for shard in self.shards),
             "worst_error": max((shard.worst_error for shard in self.shards), default=0.0),
+            "mean_error": self.mean_error,
             "non_finite": sum(shard.non_finite for shard in self.shards),
             "saturated": sum(shard.saturated for shard in self.shards),
             "versions": self.versions,

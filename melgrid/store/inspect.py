@@ -153,6 +153,7 @@ def _facts(features: FeatureSet) -> dict[str, Any]:
         "bytes": sum(shard.bytes for shard in record.shards),
         "files": len(record.shards),
         "worst_error": max((shard.worst_error for shard in record.shards), default=0.0),
+        "mean_error": record.mean_error,
         "non_finite": sum(shard.non_finite for shard in record.shards),
         "saturated": sum(shard.saturated for shard in record.shards),
         "mixed": {name: mine for name, mine, theirs in pairs if mine != theirs},

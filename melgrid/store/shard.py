@@ -8,6 +8,7 @@ what the store says about the dataset are inside, dates, hosts and paths of this
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -228,6 +229,7 @@ class ShardWriter:
                 "hop_length": feature.hop_samples,
                 "hop_seconds": float(feature.hop_seconds),
                 "worst_error": float(report.worst_error),
+                "mean_error": self._mean_error(),
                 "non_finite": report.non_finite,
                 "saturated": report.saturated,
                 "features_sha256": self._digest.hexdigest(),
@@ -241,6 +243,10 @@ class ShardWriter:
             feature_attributes={"units": feature.unit, **scale},
         )
 
+    def _mean_error(self) -> float:
+        values = self._frames[-1] * math.prod(item_shape(self._feature))
+        return self._report.error_sum / values if values else 0.0
+
     def _info(self, size: int, sha256: str) -> ShardInfo:
         return ShardInfo(
             index=self._index,
@@ -252,6 +258,7 @@ class ShardWriter:
             failed=int(self._rows["status"].sum()),
             sha256=sha256,
             worst_error=float(self._report.worst_error),
+            mean_error=self._mean_error(),
             non_finite=self._report.non_finite,
             saturated=self._report.saturated,
         )

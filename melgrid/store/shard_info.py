@@ -52,8 +52,8 @@ class ShardInfo:
         Frames, clips, and clips without features for a reason.
     sha256 : str
         Digest of the file.
-    worst_error : float
-        Largest rounding error of the cast, physical unit.
+    worst_error, mean_error : float
+        Rounding errors of the cast, physical unit.
     non_finite, saturated : int
         Values that were NaN or infinite, and values outside the range of the stored type.
     """
@@ -67,6 +67,7 @@ class ShardInfo:
     failed: int
     sha256: str
     worst_error: float
+    mean_error: float
     non_finite: int
     saturated: int
 
@@ -143,7 +144,7 @@ def read_shard_info(path: Path) -> ShardInfo:
             raise ShardError(f"{path}: its features are not one contiguous block")
         numbers = {key: int(attributes[key]) for key in ("shard_index", "num_clips", "num_failed", "num_frames")}
         numbers |= {key: int(attributes[key]) for key in ("non_finite", "saturated")}
-        worst_error = float(attributes["worst_error"])
+        worst_error, mean_error = float(attributes["worst_error"]), float(attributes["mean_error"])
     with path.open("rb") as raw:
         size = os.fstat(raw.fileno()).st_size
         digest = file_digest(raw.fileno())
@@ -157,6 +158,7 @@ def read_shard_info(path: Path) -> ShardInfo:
         failed=numbers["num_failed"],
         sha256=digest,
         worst_error=worst_error,
+        mean_error=mean_error,
         non_finite=numbers["non_finite"],
         saturated=numbers["saturated"],
     )

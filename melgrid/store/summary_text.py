@@ -79,8 +79,8 @@ def feature_text(summary: Mapping[str, Any]) -> str:
         "frames": f"{summary['frames']} of {1000 * summary['hop_seconds']:.4g} ms, {summary['hours']:.3g} h; "
         f"a clip has {summary['shortest']} to {summary['longest']}, median {summary['median']:g}",
         "values": mean,
-        "cast": f"worst error {summary['worst_error']:.2g} {summary['unit']}, {summary['saturated']} saturated, "
-        f"{summary['non_finite']} not finite",
+        "cast": f"worst error {summary['worst_error']:.2g}, mean {summary['mean_error']:.2g} {summary['unit']}, "
+        f"{summary['saturated']} saturated, {summary['non_finite']} not finite",
         "size": f"{_size(summary['bytes'])} in {summary['files']} shards",
     }
     if summary["mixed"]:

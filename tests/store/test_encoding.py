@@ -119,3 +119,13 @@ def test_moments_of_no_frames_are_zero():
     mean, m2 = moments(np.zeros((0, 2), "f2"), HALF)
     assert not mean.any()
     assert not m2.any()
+
+
+def test_the_mean_error_is_that_of_all_values_in_range():
+    values = column(*np.random.default_rng(5).uniform(-80, 20, 100))
+    _, report = encode(values, HALF)
+    errors = np.abs(values.astype(np.float16).astype(np.float64) - values)
+    assert report.error_sum == pytest.approx(errors.sum(), rel=1e-6)
+    _, report = encode(np.concatenate([values, column(1e6, np.nan)]), HALF)
+    assert report.error_sum == pytest.approx(errors.sum(), rel=1e-6)
+    assert (report.saturated, report.non_finite) == (2, 2)
