@@ -99,12 +99,35 @@ class Plan:
             The clip does not have the channels that a feature keeps.
         """
         mixed: dict[int | None, Float32] = {}
-        for key in self.signals:
+
+        def signal(key: SignalKey) -> Float32:
             channels, target, res_type = key
+            if channels not in mixed:
+                mixed[channels] = mix(samples, channels)
+            return resample(mixed[channels], sr, target, res_type)
+
+        return self.run_signals(signal, stage=stage)
+
+    def run_signals(
+        self, signal: Callable[[SignalKey], Float32], *, stage: Stage = lambda name: nullcontext()
+    ) -> Iterator[tuple[Feature, Values, int]]:
+        """Compute all features of one clip from its mixed and resampled signals.
+
+        Parameters
+        ----------
+        signal : callable(SignalKey) -> ndarray of float32, shape (n_samples,) or (channels, n_samples)
+            Called once for each of `signals`.
+        stage : callable(name) -> context manager
+            As for `run`.
+
+        Yields
+        ------
+        feature, values, num_samples
+            As for `run`.
+        """
+        for key in self.signals:
             with stage("resample"):
-                if channels not in mixed:
-                    mixed[channels] = mix(samples, channels)
-                y = resample(mixed[channels], sr, target, res_type)
+                y = signal(key)
             for part in (p for p in self.parts if p.signal == key):
                 with stage("resample"):
                     windows = part.windows(y)

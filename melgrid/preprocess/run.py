@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from melgrid.errors import MismatchError
-from melgrid.params import Feature, Grid
+from melgrid.params import Feature, Grid, Waveform
 from melgrid.preprocess.clips import clip_rows, dealt, known_bad, native_rate, take
 from melgrid.preprocess.forecast import Forecast, forecast
 from melgrid.preprocess.plan import Plan, compile_plan
 from melgrid.preprocess.rehearsal import rehearse
+from melgrid.preprocess.signal import SignalKey, signal_key
 from melgrid.preprocess.supervisor import Limits
 from melgrid.preprocess.task import STAGES, ClipDone, ShardTask
 from melgrid.preprocess.versions import versions_in_force
@@ -285,6 +286,9 @@ def _tasks(
     allow_mixed: bool,
 ) -> Iterator[ShardTask]:
     table = table.assign(known_bad=known_bad(dataset, table))
+    waveforms = _stored_waveforms(Manifest.load(path), about)
+    if not {signal_key(feature) for feature in missing} <= waveforms.keys():
+        waveforms = {}  # something must be decoded, and then that costs no more for all
     for shard, clips in table.groupby("shard", sort=True):
         index = int(str(shard))
         lacking = tuple(f for f in missing if not (path / f.id / shard_name(index)).exists())
@@ -298,7 +302,23 @@ def _tasks(
                 clips=clips.reset_index(drop=True),
                 on_error=on_error,
                 allow_mixed=allow_mixed,
+                waveforms=waveforms,
             )
+
+
+def _stored_waveforms(manifest: Manifest, about: About) -> dict[SignalKey, str]:
+    """Feature sets that hold whole signals as they would be decoded, mixed and resampled now."""
+    found = {}
+    for feature_id in manifest.features:
+        record = manifest.feature(feature_id)
+        if record.feature == Waveform(
+            sr=record.feature.sr,
+            mono=record.feature.mono,
+            channels=record.feature.channels,
+            res_type=record.feature.res_type,
+        ) and {**record.versions, "melgrid": ""} == {**about.versions, "melgrid": ""}:
+            found[signal_key(record.feature)] = feature_id
+    return found
 
 
 def _work(

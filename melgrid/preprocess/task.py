@@ -5,22 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from melgrid.errors import ClipError, MelgridError, MismatchError, Reason
 from melgrid.params import Feature
-from melgrid.preprocess.decode import Audio, decode, read_bytes
+from melgrid.preprocess.decode import LONGEST_SECONDS, Audio, decode, read_bytes
 from melgrid.preprocess.plan import Plan, compile_plan
-from melgrid.store import About, ShardInfo, ShardWriter
+from melgrid.preprocess.signal import Float32, SignalKey
+from melgrid.store import About, FeatureSet, ShardInfo, ShardWriter, open_store
 
 __all__ = ["STAGES", "ClipDone", "ShardResult", "ShardTask", "run_shard"]
 
@@ -50,8 +52,16 @@ class ShardTask:
         ``stop`` ends the run at the first clip that fails.
     allow_mixed : bool
         Accept source files that changed since the store first saw them.
+    waveforms : mapping of SignalKey to str
+        Feature sets of the store that hold the signals of all features: nothing needs to be decoded. Else empty.
     probe : bool
         Compute, but write nothing: does the clip in hand kill the process?
+    longest_seconds : float
+        Longer files are not decoded.
+    generations : mapping of str to int
+        By feature id, where a shard is made anew to try failed clips again; others are 0.
+    keep : frozenset of int
+        Rows that earlier generations have features of: none of them may be lost.
     """
 
     root: str
@@ -63,7 +73,11 @@ class ShardTask:
     skip: Mapping[int, tuple[Reason, str]] = field(default_factory=dict)
     on_error: Literal["quarantine", "stop"] = "quarantine"
     allow_mixed: bool = False
+    waveforms: Mapping[SignalKey, str] = field(default_factory=dict)
     probe: bool = False
+    longest_seconds: float = LONGEST_SECONDS
+    generations: Mapping[str, int] = field(default_factory=dict)
+    keep: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -115,6 +129,13 @@ class _Outcome:
     reason: Reason | None = None
     words: str = ""
 
+    def take(self, computed: Iterable[tuple[Feature, npt.NDArray[Any], int]]) -> None:
+        for feature, values, num_samples in computed:
+            self.values[feature.id] = values
+            self.num_samples[feature.id] = num_samples
+        if not any(len(values) for values in self.values.values()):
+            self.fail("too_short", f"{self.native_frames} samples give no frame of any feature")
+
     def fail(self, reason: Reason, words: str) -> None:
         self.values.clear()
         self.reason, self.words = reason, " ".join(words.split())[:_WORDS]
@@ -142,7 +163,7 @@ def run_shard(task: ShardTask, started: Callable[[int], None], done: Callable[[C
     StoreError
         The shard cannot be written.
     MelgridError
-        A clip failed and the task says stop.
+        A clip failed and the task says stop, or that it must not.
     """
     plan = _plan(task.features)
     result = ShardResult(task.index)
@@ -151,7 +172,12 @@ def run_shard(task: ShardTask, started: Callable[[int], None], done: Callable[[C
         if not task.probe:
             for feature in task.features:
                 writer = ShardWriter(
-                    Path(task.store) / feature.id, index=task.index, feature=feature, about=task.about, clips=task.clips
+                    Path(task.store) / feature.id,
+                    index=task.index,
+                    feature=feature,
+                    about=task.about,
+                    clips=task.clips,
+                    generation=task.generations.get(feature.id, 0),
                 )
                 writers.append((feature, stack.enter_context(writer)))
         for clip in task.clips.to_dict("records"):
@@ -159,6 +185,11 @@ def run_shard(task: ShardTask, started: Callable[[int], None], done: Callable[[C
             outcome = _compute(task, plan, clip, result)
             if outcome.reason is not None and task.on_error == "stop":
                 raise MelgridError(f"clip {clip['clip_id']} ({clip['path']}): {outcome.reason}: {outcome.words}")
+            if outcome.reason is not None and clip["row"] in task.keep:
+                raise MelgridError(
+                    f"clip {clip['clip_id']} ({clip['path']}) has features in the store, but gives none now "
+                    f"({outcome.reason}: {outcome.words}); its shard stays as it is. Restore the file, then try again"
+                )
             with result.stage("write"):
                 for feature, writer in writers:
                     _append(writer, feature, outcome)
@@ -184,6 +215,8 @@ def _compute(task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: Shard
     if isinstance(clip["known_bad"], str):
         outcome.fail("known_bad", clip["known_bad"])
         return outcome
+    if task.waveforms:
+        return _compute_from_waveforms(task, plan, clip, result)
     complaints = _Complaints()
     try:
         with result.stage("read"):
@@ -197,22 +230,45 @@ def _compute(task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: Shard
                 "--allow-mixed"
             )
         with result.stage("decode"):
-            audio = decode(data)
+            audio = decode(data, clip["path"], task.longest_seconds)
         outcome.native_sr, outcome.native_channels = audio.sr, audio.samples.shape[1]
         audio = cut(audio, clip["start"], clip["end"])
         outcome.native_frames = len(audio.samples)
-        for feature, values, num_samples in plan.run(audio.samples, audio.sr, stage=result.stage):
-            outcome.values[feature.id] = values
-            outcome.num_samples[feature.id] = num_samples
-        if not any(len(values) for values in outcome.values.values()):
-            outcome.fail("too_short", f"{outcome.native_frames} samples give no frame of any feature")
+        outcome.take(plan.run(audio.samples, audio.sr, stage=result.stage))
     except ClipError as error:
         outcome.fail(error.code, f"{error.message} {complaints.read()}")
     except MismatchError:
         raise
+    except MemoryError:
+        outcome.fail("crashed", f"wants more memory than a worker may have {complaints.read()}")
     except Exception as error:  # a clip must never end the run; what happened is kept with it
         outcome.fail("crashed", f"{type(error).__name__}: {error} {complaints.read()}")
     return outcome
+
+
+def _compute_from_waveforms(task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: ShardResult) -> _Outcome:
+    """The same from signals that the store has already."""
+    outcome = _Outcome(source_sha256=clip["source_sha256"])
+    outcome.native_sr, outcome.native_channels, outcome.native_frames = (
+        None if pd.isna(clip[name]) else int(clip[name]) for name in ("native_sr", "native_channels", "native_frames")
+    )
+    if clip["status"] == "failed":
+        code, _, words = str(clip["reason"]).partition(": ")
+        outcome.fail(cast("Reason", code), words)
+        return outcome
+
+    def signal(key: SignalKey) -> Float32:
+        with result.stage("read"):
+            samples = _waveforms(task.store, task.waveforms[key])[clip["clip_id"]][:, 0]
+        return np.ascontiguousarray(samples.T)
+
+    outcome.take(plan.run_signals(signal, stage=result.stage))
+    return outcome
+
+
+@lru_cache(maxsize=8)
+def _waveforms(store: str, feature_id: str) -> FeatureSet:
+    return open_store(store)[feature_id]
 
 
 def cut(audio: Audio, start: float | None, end: float | None) -> Audio:

@@ -155,6 +155,31 @@ def test_every_shape_and_type_goes_through(dataset, tmp_path):
     }  # fmt: skip
 
 
+def test_stored_waveforms_stand_for_decoding_with_the_same_bytes(reference, dataset, corpus, tmp_path):
+    import shutil
+
+    copy = tmp_path / "corpus"
+    shutil.copytree(corpus, copy)
+    here = datasets.load("folder", copy)
+    store = tmp_path / "store"
+    largest = max(GRID, key=lambda f: f.bins / f.hop_length)
+    run(here, [largest], store, **OPTIONS)  # deals the clips as the reference does
+    run(here, [Waveform(), Waveform(mono=False, channels=2)], store, **OPTIONS)
+    for path in copy.rglob("*.wav"):
+        path.write_bytes(b"not needed any more")
+    others = [feature for feature in GRID if feature != largest]
+    stereo = LogMel(n_fft=512, n_mels=40, mono=False, channels=2)
+    summary = run(here, [*others, stereo], store, **OPTIONS)
+    assert summary.failed == 2
+    shards = {name: digest for name, digest in digests(reference[0]).items() if name.endswith(".h5")}
+    assert {name: digest for name, digest in digests(store).items() if name in shards} == shards
+    opened = melgrid.open_store(store)
+    clip = opened.clips.set_index("clip_id").loc[opened[stereo.id].clip_ids[0]]
+    samples, sr = soundfile.read(corpus / clip["path"], dtype="float32", always_2d=True)
+    expected = opened[stereo.id].cast(melgrid.compute(stereo, samples.T, sr))
+    np.testing.assert_array_equal(opened[stereo.id][clip.name], expected)
+
+
 def test_a_clip_too_short_for_one_feature_still_gives_the_others(tmp_path):
     root = tmp_path / "corpus" / "a"
     root.mkdir(parents=True)
