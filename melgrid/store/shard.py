@@ -7,9 +7,9 @@ what the store says about the dataset are inside, dates, hosts and paths of this
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -79,7 +79,7 @@ class ShardWriter:
         self._rows = outcome_rows(self._clips, item_shape(feature))
         self._reasons = [""] * self._clips
         self._report = EncodingReport()
-        self._digest = hashlib.sha256()
+        self._checksum = 0
         self._offset = self._position = self._header().data_offset()
         self._reserved = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -199,7 +199,7 @@ class ShardWriter:
         if self._position + len(data) > self._reserved:
             self._reserved = reserve(self._fd, self._position + len(data))
         write_all(self._fd, data, self._position)
-        self._digest.update(data)
+        self._checksum = zlib.crc32(data, self._checksum)
         self._position += len(data)
 
     def _header(self) -> Header:
@@ -232,7 +232,7 @@ class ShardWriter:
                 "mean_error": self._mean_error(),
                 "non_finite": report.non_finite,
                 "saturated": report.saturated,
-                "features_sha256": self._digest.hexdigest(),
+                "features_crc32": self._checksum,
             },
             about=canonical_json(self._about.canonical()),
             clips={name: clips[name] for name in CLIP_ARRAYS},

@@ -87,7 +87,8 @@ def test_stft(data: st.DataObject, output: Any, assert_agrees: Agrees, signal: S
 def test_mel(data: st.DataObject, assert_agrees: Agrees, signal: Signal) -> None:
     chosen = data.draw(mels())
     clip = data.draw(clips(chosen))
-    mel_power = data.draw(st.sampled_from([1.0, 2.0, 0.5, 0.7]))
+    # a root of magnitudes would blow up rounding near zero; a root of powers is a magnitude
+    mel_power = data.draw(st.sampled_from([1.0, 2.0, 0.5, 0.7] if chosen["power"] == 2.0 else [1.0, 2.0]))
     assert_agrees(Mel(mel_power=mel_power, **chosen), signal(*clip))
 
 

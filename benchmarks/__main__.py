@@ -1,0 +1,59 @@
+"""Command line: measure melgrid beside its rivals and against the targets of the design.
+
+python -m benchmarks [NAME ...] [--corpora DIR] [--clips N] [--repeats N] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.machine import ONE_THREAD, describe, pin, quiet_folder
+
+# In this order: what loads large frameworks into the process comes last.
+NAMES = ("start", "processes", "grid", "loaders", "decoders", "kernels")
+
+
+def main() -> None:
+    home = Path(tempfile.gettempdir()) / "melgrid-bench"
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure melgrid beside its rivals, in one process on one core, and against its targets.",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; default: all")
+    parser.add_argument("--corpora", type=Path, default=home, metavar="DIR", help=f"where corpora are or go ({home})")
+    parser.add_argument("--clips", type=int, default=100, metavar="N", help="clips of 30 s a corpus; short ones: 4 N")
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="rounds over all candidates (5)")
+    parser.add_argument("--json", type=Path, default=home / "bench.json", metavar="FILE", help="results are added here")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.names if name not in NAMES]:
+        parser.error(f"unknown benchmark {unknown[0]!r}; known: {', '.join(NAMES)}")
+    if asked.clips < 4 or asked.repeats < 1:
+        parser.error("--clips must be at least 4, --repeats at least 1")
+
+    os.environ.update(ONE_THREAD)  # libraries read it once, when they load
+    from benchmarks.report import Settings, record
+
+    machine = describe()
+    pin()
+    for key, value in machine.items():
+        print(f"{key:<12} {value if not isinstance(value, dict) else ' '.join(f'{k}={v}' for k, v in value.items())}")
+    with tempfile.TemporaryDirectory(prefix="melgrid-bench-", dir=quiet_folder()) as scratch:
+        settings = Settings(asked.corpora, Path(scratch), asked.clips, asked.repeats)
+        for name in NAMES:
+            if asked.names and name not in asked.names:
+                continue
+            print(f"\n==== {name} ====", flush=True)
+            begin = time.perf_counter()
+            report = importlib.import_module(f"benchmarks.{name}").measure(settings)
+            print(report.text(), flush=True)
+            record(asked.json, machine, name, settings, report, time.perf_counter() - begin)
+    print(f"\nresults: {asked.json}")
+
+
+if __name__ == "__main__":
+    main()
