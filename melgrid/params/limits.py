@@ -7,13 +7,23 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["BANDWIDTHS", "empty_bands", "mel_edges", "wavelet_cutoff"]
+__all__ = [
+    "BANDWIDTHS",
+    "BREAK_HZ",
+    "BREAK_MEL",
+    "HZ_PER_MEL",
+    "LOG_STEP",
+    "empty_bands",
+    "hz_to_mel",
+    "mel_edges",
+    "wavelet_cutoff",
+]
 
 # Slaney's scale: linear below 1 kHz, logarithmic above (Auditory Toolbox, Interval Research, 1998-010).
-_HZ_PER_MEL = 200.0 / 3.0
-_BREAK_HZ = 1000.0
-_BREAK_MEL = _BREAK_HZ / _HZ_PER_MEL
-_LOG_STEP = math.log(6.4) / 27.0
+HZ_PER_MEL = 200.0 / 3.0
+BREAK_HZ = 1000.0
+BREAK_MEL = BREAK_HZ / HZ_PER_MEL
+LOG_STEP = math.log(6.4) / 27.0
 
 BANDWIDTHS = {
     "bartlett": 1.3334961334912805,
@@ -34,20 +44,31 @@ BANDWIDTHS = {
 flattop is librosa's 2.776 in place of the formula's 3.771, since the rule is to refuse what librosa refuses."""
 
 
-def _hz_to_mel(hz: float, htk: bool) -> float:
+def hz_to_mel(hz: float, htk: bool) -> float:
+    """Place of a frequency on the mel scale.
+
+    Parameters
+    ----------
+    hz : float, Hz
+    htk : bool
+
+    Returns
+    -------
+    float, mel
+    """
     if htk:
         return 2595.0 * math.log10(1.0 + hz / 700.0)
-    if hz < _BREAK_HZ:
-        return hz / _HZ_PER_MEL
-    return _BREAK_MEL + math.log(hz / _BREAK_HZ) / _LOG_STEP
+    if hz < BREAK_HZ:
+        return hz / HZ_PER_MEL
+    return BREAK_MEL + math.log(hz / BREAK_HZ) / LOG_STEP
 
 
 def _mel_to_hz(mel: float, htk: bool) -> float:
     if htk:
         return 700.0 * (math.pow(10.0, mel / 2595.0) - 1.0)
-    if mel < _BREAK_MEL:
-        return mel * _HZ_PER_MEL
-    return _BREAK_HZ * math.exp(_LOG_STEP * (mel - _BREAK_MEL))
+    if mel < BREAK_MEL:
+        return mel * HZ_PER_MEL
+    return BREAK_HZ * math.exp(LOG_STEP * (mel - BREAK_MEL))
 
 
 def mel_edges(n_mels: int, fmin: float, fmax: float, htk: bool) -> list[float]:
@@ -64,7 +85,7 @@ def mel_edges(n_mels: int, fmin: float, fmax: float, htk: bool) -> list[float]:
     -------
     list of float, length n_mels + 2, Hz
     """
-    low, high = _hz_to_mel(fmin, htk), _hz_to_mel(fmax, htk)
+    low, high = hz_to_mel(fmin, htk), hz_to_mel(fmax, htk)
     step = (high - low) / (n_mels + 1)
     return [_mel_to_hz(low + i * step, htk) for i in range(n_mels + 2)]
 

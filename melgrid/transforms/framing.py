@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from melgrid.errors import ParameterError
+from melgrid.transforms.window import window as make_window
 
 __all__ = [
     "Framing",
@@ -110,11 +111,9 @@ def analysis_window(window: str, win_length: int, n_fft: int, symmetric: bool = 
     -------
     ndarray, shape (n_fft,), read-only
     """
-    from scipy.signal import get_window
-
     frame = np.zeros(n_fft, np.float32)
     start = (n_fft - win_length) // 2
-    frame[start : start + win_length] = get_window(window, win_length, fftbins=not symmetric)
+    frame[start : start + win_length] = make_window(window, win_length, symmetric=symmetric)
     frame.flags.writeable = False
     return frame
 

@@ -3,9 +3,11 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import hypothesis.strategies as st
 import librosa
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
 from melgrid.transforms import MelBank, mel_bank
 from melgrid.transforms.bank import Bank
@@ -23,9 +25,9 @@ def dense(bank: MelBank, bins: int) -> np.ndarray:
 @pytest.mark.parametrize("norm", ["slaney", 1, 2, "inf", None])
 @pytest.mark.parametrize("htk", [True, False])
 def test_bank_is_librosas(norm: Any, htk: bool) -> None:
-    settings: dict[str, Any] = {"sr": 16000, "n_fft": 510, "n_mels": 40, "fmin": 50.0, "fmax": 7000.0, "htk": htk}
-    theirs = librosa.filters.mel(**settings, norm=np.inf if norm == "inf" else norm)
-    np.testing.assert_array_equal(dense(mel_bank(**settings, norm=norm), 256), theirs)
+    options: dict[str, Any] = {"sr": 16000, "n_fft": 510, "n_mels": 40, "fmin": 50.0, "fmax": 7000.0, "htk": htk}
+    theirs = librosa.filters.mel(**options, norm=np.inf if norm == "inf" else norm)
+    np.testing.assert_array_equal(dense(mel_bank(**options, norm=norm), 256), theirs)
 
 
 def test_banks_are_made_once_and_equal_by_parameters() -> None:
@@ -65,3 +67,24 @@ def test_any_matrix_is_a_bank(shape: tuple[int, int], rng: np.random.Generator) 
 def test_span_of_a_bank() -> None:
     bank = Bank.from_dense(np.array([[0, 0, 1, 0, 2, 0], [0, 0, 0, 3, 0, 0]]), "span")
     assert (bank.first, bank.last, bank.bands) == (2, 5, 2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sr=st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000]),
+    n_fft=st.sampled_from([256, 400, 511, 512, 1024, 2048, 4096]),
+    n_mels=st.integers(1, 256),
+    low=st.floats(0, 0.45),
+    high=st.floats(0.5, 1.0),
+    htk=st.booleans(),
+    norm=st.sampled_from(["slaney", None, 1, 2, "inf"]),
+)
+def test_weights_are_librosas_to_the_last_bit(
+    sr: int, n_fft: int, n_mels: int, low: float, high: float, htk: bool, norm: Any
+) -> None:
+    fmin, fmax = low * sr / 2, high * sr / 2
+    options: dict[str, Any] = {"sr": sr, "n_fft": n_fft, "n_mels": n_mels, "fmin": fmin, "fmax": fmax, "htk": htk}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = librosa.filters.mel(**options, norm=np.inf if norm == "inf" else norm)
+    np.testing.assert_array_equal(dense(mel_bank(**options, norm=norm), 1 + n_fft // 2), theirs)
