@@ -305,7 +305,7 @@ def _recipe_row(found: Recipe) -> dict[str, Any]:
 
 
 def _recipes_text(rows: list[dict[str, Any]]) -> str:
-    from melgrid.preprocess.text import size
+    from melgrid.store.summary_text import size
 
     table = [("recipe", "kind", "frames x bins", "per hour", "source")]
     for row in rows:

@@ -33,7 +33,7 @@ class About(BaseModel):
     splits : dict
         Official split columns only, each with its values in order.
     versions : dict
-        What the numbers depend on: decoder, resampler, FFT, librosa, melgrid.
+        What the numbers depend on: decoder, resampler, FFT, librosa and melgrid's engine; its release for the record.
     nominal_seconds : float
         Usual length of a clip.
     """

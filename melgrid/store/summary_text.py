@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["failures_text", "feature_text", "store_text"]
+__all__ = ["failures_text", "feature_text", "size", "store_text"]
 
 FIRST_CLASSES = 12
 
@@ -35,7 +35,7 @@ def store_text(summary: Mapping[str, Any]) -> str:
             "classes": f"{len(labels)} ({summary['task']}): {', '.join(shown)}" if labels else "none",
             "splits": "; ".join(f"{name} {values}" for name, values in summary["splits"].items()) or "none",
             "versions": ", ".join(f"{name} {version}" for name, version in summary["versions"].items()),
-            "size": _size(summary["bytes"]),
+            "size": size(summary["bytes"]),
         }
     )
     head = ("feature set", "bins", "hop", "type", "unit", "clips", "frames", "size", "shards", "worst error")
@@ -48,7 +48,7 @@ def store_text(summary: Mapping[str, Any]) -> str:
             facts["unit"],
             str(facts["clips"]),
             str(facts["frames"]),
-            _size(facts["bytes"]),
+            size(facts["bytes"]),
             str(facts["files"]),
             f"{facts['worst_error']:.2g}",
         )
@@ -81,7 +81,7 @@ def feature_text(summary: Mapping[str, Any]) -> str:
         "values": mean,
         "cast": f"worst error {summary['worst_error']:.2g}, mean {summary['mean_error']:.2g} {summary['unit']}, "
         f"{summary['saturated']} saturated, {summary['non_finite']} not finite",
-        "size": f"{_size(summary['bytes'])} in {summary['files']} shards",
+        "size": f"{size(summary['bytes'])} in {summary['files']} shards",
     }
     if summary["mixed"]:
         pairs["mixed"] = "; ".join(f"{name}{_listed(values)}" for name, values in summary["mixed"].items())
@@ -120,10 +120,19 @@ def _listed(values: Mapping[str, Any]) -> str:
     return " (" + ", ".join(f"{name}={value}" for name, value in values.items()) + ")" if values else ""
 
 
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.4g} {unit}"
-        size /= 1024
-    return f"{size:.4g} TiB"
+def size(count: float) -> str:
+    """Bytes for a reader, e.g. ``1.4 GB``.
+
+    Parameters
+    ----------
+    count : float, bytes
+
+    Returns
+    -------
+    str
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} TB"
