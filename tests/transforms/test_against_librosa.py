@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,11 @@ from hypothesis import strategies as st
 
 from melgrid.params import Chroma, Cqt, Feature, LogMel, Mel, Mfcc, Stft, Vqt
 
-EXAMPLES = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+# `make soak` asks for 500 and does not repeat itself.
+WANTED = int(os.environ.get("MELGRID_EXAMPLES", "25"))
+EXAMPLES = settings(
+    max_examples=WANTED, deadline=None, derandomize=WANTED <= 25, suppress_health_check=list(HealthCheck)
+)
 SIGNALS = ("silence", "tone", "impulse", "square", "noise", "whisper", "offset")
 WINDOWS = ("hann", "hamming", "blackman", "boxcar", "triang", "cosine")
 
