@@ -82,6 +82,13 @@ def test_what_matches_nothing_is_an_error_with_a_hint(fs, columns, message):
         fs.select(**columns)
 
 
+def test_an_official_fold_without_clips_is_no_mistake(make_toy):
+    fs = make_toy(splits={"fold": (1, 2, 3, 4, 5)}).store[0]
+    assert len(fs.select(fold=range(1, 6))) == len(fs.clip_ids)
+    with pytest.raises(ParameterError, match="no clip of"):
+        fs.select(fold=5)
+
+
 def test_split_returns_the_sides_in_order(make_toy):
     fs = make_toy(columns={"group": None}).store[0]
     test, train = fs.split(test={"fold": 4}, train={"fold": range(1, 4)})
