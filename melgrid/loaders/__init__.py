@@ -1,6 +1,7 @@
 """From a store to batches: crops in a reproducible order, padded, in the axes and the type that a model takes.
 
-`KerasLoader` and `normalization` load Keras on first use; nothing else here imports a framework.
+`KerasLoader`, `Checkpoint`, `normalization`, `tf_dataset` and `TorchLoader` load their frameworks on first use; nothing
+else here imports one.
 """
 
 from __future__ import annotations
@@ -13,12 +14,31 @@ from melgrid.loaders.numpy_loader import NumpyLoader
 from melgrid.loaders.prediction import predict_clips
 
 if TYPE_CHECKING:
+    from melgrid.loaders.keras_checkpoint import Checkpoint
     from melgrid.loaders.keras_layers import normalization
     from melgrid.loaders.keras_loader import KerasLoader
+    from melgrid.loaders.tf_data import tf_dataset
+    from melgrid.loaders.torch_loader import TorchLoader
 
-__all__ = ["Batch", "BatchOptions", "KerasLoader", "NumpyLoader", "normalization", "predict_clips"]
+__all__ = [
+    "Batch",
+    "BatchOptions",
+    "Checkpoint",
+    "KerasLoader",
+    "NumpyLoader",
+    "TorchLoader",
+    "normalization",
+    "predict_clips",
+    "tf_dataset",
+]
 
-_HOMES = {"KerasLoader": "keras_loader", "normalization": "keras_layers"}
+_HOMES = {
+    "Checkpoint": "keras_checkpoint",
+    "KerasLoader": "keras_loader",
+    "TorchLoader": "torch_loader",
+    "normalization": "keras_layers",
+    "tf_dataset": "tf_data",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from melgrid.errors import ParameterError
+from melgrid.loaders.augmentation import Augmentation, Masks, mix
 from melgrid.loaders.crops import Crop, check_crop
-from melgrid.loaders.layout import Axes, Dtype, Layout
-from melgrid.loaders.padding import pad
+from melgrid.loaders.layout import Axes, Dtype
+from melgrid.loaders.partners import Partners, Tuples
 from melgrid.loaders.schedule import Schedule
+from melgrid.loaders.source import STEPS_AHEAD, Source
+from melgrid.loaders.targets import Labels, class_indices, clip_weights, targets
 
 if TYPE_CHECKING:
-    from melgrid.store import Selection
+    from melgrid.store import FeatureSet, Selection
 
-__all__ = ["Batch", "BatchOptions", "Batches"]
+__all__ = ["Batch", "BatchOptions", "Batches", "as_pair", "for_models"]
 
 Batch = dict[str, NDArray[Any]]
+Ints = NDArray[np.int64]
 
 
 class BatchOptions(TypedDict, total=False):
@@ -36,7 +42,15 @@ class BatchOptions(TypedDict, total=False):
     dtype: Dtype
     with_ids: bool
     with_lengths: bool
-    with_labels: bool
+    labels: Labels
+    weights: ArrayLike | None
+    tuples: Tuples | None
+    second: FeatureSet | None
+    mixup: float | None
+    time_masks: Masks | None
+    frequency_masks: Masks | None
+    shard: tuple[int, int]
+    resident: bool
 
 
 class Batches:
@@ -69,8 +83,24 @@ class Batches:
         "float32" in the feature's unit, or "stored" for the codes of the file, to be cast on the device.
     with_ids, with_lengths : bool
         Add `clip_id` (str) and `length` (int64, frames before padding) to every batch.
-    with_labels : bool
-        False leaves `y` out.
+    labels : str, array or None
+        "auto" (class indices, or multi-hot), "one-hot", numbers of your own for each of ``selection.clip_ids`` (as for
+        regression), or None for no `y`.
+    weights : "balanced", array (clips,) or None
+        Draw clips with replacement in proportion; "balanced" gives every class the same number of crops. The number
+        of crops in an epoch stays.
+    tuples : str or None
+        "pairs": every example comes with an ``other``, by equal chances of the same class (`y` is 1) or of another
+        (`y` is 0). "triplets": it comes with a ``positive`` of its own class and a ``negative`` of another one.
+    second : FeatureSet or None
+        Another feature set of the store; ``x2`` holds the same stretches of time from it, for models of two inputs.
+    mixup, time_masks, frequency_masks
+        As in `Augmentation`. mixup needs `labels` that are not indices.
+    shard : (int, int)
+        (index, count): only one of `count` equal shares without common crops, as process `index` of `count` needs.
+        `batch_size` counts within the share.
+    resident : bool
+        Keep the clips in memory, read once in one go.
 
     Attributes
     ----------
@@ -83,7 +113,8 @@ class Batches:
     Raises
     ------
     ParameterError
-        A value breaks a rule, some clips have labels and some have none, or there would be no batch.
+        A value breaks a rule, options contradict each other, some clips have labels and some have none, or there
+        would be no batch.
     """
 
     def __init__(
@@ -102,26 +133,46 @@ class Batches:
         dtype: Dtype = "float32",
         with_ids: bool = False,
         with_lengths: bool = False,
-        with_labels: bool = True,
+        labels: Labels = "auto",
+        weights: ArrayLike | None = None,
+        tuples: Tuples | None = None,
+        second: FeatureSet | None = None,
+        mixup: float | None = None,
+        time_masks: Masks | None = None,
+        frequency_masks: Masks | None = None,
+        shard: tuple[int, int] = (0, 1),
+        resident: bool = False,
     ) -> None:
         self._options: BatchOptions = {
             "batch_size": batch_size, "crop_frames": crop_frames, "crop_seconds": crop_seconds, "axes": axes,
-            "dtype": dtype, "with_lengths": with_lengths,
+            "dtype": dtype, "with_lengths": with_lengths, "second": second, "resident": resident,
         }  # fmt: skip
         self.selection = selection
         self.feature = selection.feature_set.feature
         self.frames = _crop_length(crop_frames, crop_seconds, self.feature.hop_seconds)
         self.crop = check_crop(crop, self.frames, crops_per_clip, shuffle)
-        self.layout = Layout(self.feature, axes, dtype)
         self.staggered = False
         self._with_ids, self._with_lengths = with_ids, with_lengths
-        self._rows = np.asarray(selection.rows, np.int64)
-        self._lengths = np.asarray(selection.lengths, np.int64)
         self._ids = np.asarray(selection.clip_ids, np.str_)
-        self._labels = _labels(selection) if with_labels else None
+        lengths = np.asarray(selection.lengths, np.int64)
+        rows = np.asarray(selection.rows, np.int64)
+        self._source = Source(selection.feature_set, rows, lengths, axes, dtype, resident)
+        self._second = None if second is None else _matching(selection, second, self.frames, axes, dtype, resident)
+        self._augmentation = Augmentation(mixup, time_masks, frequency_masks, dtype)
+        self._targets = targets(selection, labels)
+        self._tuples, self._partners = tuples, None
+        if tuples not in (None, "pairs", "triplets"):
+            raise ParameterError(f"tuples={tuples!r}: must be 'pairs', 'triplets' or None")
+        if tuples is not None:
+            if self.crop == "tile" or second is not None or mixup is not None:
+                raise ParameterError(f"tuples={tuples!r}: not with crop='tile', second or mixup")
+            self._partners = Partners(class_indices(selection, f"tuples={tuples!r}"))
+        if mixup is not None and self._targets is not None and self._targets.dtype != np.float32:
+            raise ParameterError(f"mixup={mixup}: labels must be numbers to mix; say labels='one-hot'")
+        chances, strata = clip_weights(selection, weights)
         self._schedule = Schedule(
             selection.clip_ids,
-            self._lengths,
+            lengths,
             frames=self.frames,
             crop=self.crop,
             crops_per_clip=crops_per_clip,
@@ -129,7 +180,18 @@ class Batches:
             shuffle=shuffle,
             seed=seed,
             drop_last=drop_last,
+            shard=shard,
+            weights=chances,
+            strata=strata,
         )
+        order = (
+            self.feature.id, "" if second is None else second.id, batch_size, self.frames, self.crop, crops_per_clip,
+            shuffle, seed, drop_last, shard, tuples, mixup, time_masks, frequency_masks,
+        )  # fmt: skip
+        digest = hashlib.sha256(repr(order).encode())
+        for array in (self._ids, lengths, self._targets, chances):
+            digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+        self.fingerprint = digest.hexdigest()[:16]
 
     def __len__(self) -> int:
         return len(self._schedule)
@@ -145,9 +207,10 @@ class Batches:
         Returns
         -------
         dict of C-contiguous arrays, whose memory is not used again while anything refers to it
-            ``x`` (examples, *axes); ``y`` int64 (examples,) class indices or float32 (examples, classes) multi-hot,
-            where the dataset has labels; ``mask`` bool (examples, frames), true before the padding, for whole
-            clips; ``clip_id`` and ``length`` when asked for.
+            ``x`` (examples, *axes); ``x2``, or ``other``, or ``positive`` and ``negative`` when asked for; ``y`` int64
+            (examples,) class indices or float32 (examples, ...), where there are labels; ``mask`` bool (examples,
+            frames), true before the padding, for whole clips, and ``x2_mask`` and so on; ``clip_id`` and ``length``
+            when asked for.
 
         Raises
         ------
@@ -156,26 +219,70 @@ class Batches:
         ShardError
             A file is shorter than the manifest says.
         """
-        clips, starts = self._schedule.part(epoch, i)
-        lengths = self._lengths[clips]
-        frames = self.frames if self.frames is not None else int(lengths.max())
-        if self.crop is None and self.staggered:
-            frames += (frames - i) % 2
-        counts = np.minimum(lengths, frames)
-        stored = self.layout.empty(len(clips), frames)
-        self.selection.feature_set.read(self._rows[clips], starts, counts, stored)
-        pad(self.feature, stored, counts)
-        batch: Batch = {"x": self.layout.arrange(stored)}
-        if self._labels is not None:
-            labels = self._labels[clips]
-            batch["y"] = labels.astype(np.float32 if labels.ndim == 2 else np.int64)
-        if self.crop is None:
-            batch["mask"] = np.arange(frames) < counts[:, None]
+        clips, numbers, starts = self._schedule.part(epoch, i)
+        self._hint(epoch, i)
+        chance = partial(self._schedule.chance, epoch, clips, numbers)
+        odd = i % 2 if self.crop is None and self.staggered else None
+        batch: Batch = {}
+        counts = self._put(batch, "x", self._source, clips, starts, self.frames, odd, chance)
+        y = None if self._targets is None else self._targets[clips]
+        if self._second is not None:
+            source, ratio, frames = self._second
+            also = np.rint(starts * ratio).astype(np.int64)
+            if frames is not None:
+                also = np.minimum(also, np.maximum(0, source.lengths[clips] - frames))
+            self._put(batch, "x2", source, clips, also, frames, odd, chance)
+        for role, (name, partners) in enumerate(self._draw_partners(clips, chance)):
+            their = numbers + ((role + 1) << 24)  # crops of their own, also where a clip is its own partner
+            drawn = partial(self._schedule.chance, epoch, partners, their)
+            begin = self._schedule.starts(epoch, partners, their)
+            self._put(batch, name, self._source, partners, begin, self.frames, odd, drawn)
+        if self._tuples == "pairs":
+            y = (chance(_SAME) < 0.5).astype(np.float32)
+        if self._augmentation.mixup is not None:
+            shares = self._augmentation.shares(chance(_SHARE))
+            for name in ("x", "x2"):
+                if name in batch:
+                    batch[name] = mix(batch[name], shares)
+            for name in batch.keys() & {"mask", "x2_mask"}:
+                batch[name] |= np.roll(batch[name], -1, axis=0)
+            y = None if y is None else mix(y, shares)
+        if y is not None:
+            batch["y"] = y
         if self._with_ids:
             batch["clip_id"] = self._ids[clips]
         if self._with_lengths:
             batch["length"] = counts
         return batch
+
+    def _put(
+        self, batch: Batch, name: str, source: Source, clips: Ints, starts: Ints, frames: int | None, odd: int | None,
+        chance: partial[NDArray[np.float64]],
+    ) -> Ints:  # fmt: skip
+        whole = frames is None
+        if frames is None:
+            frames = int(source.lengths[clips].max())
+            frames += 0 if odd is None else (frames - odd) % 2
+        batch[name], counts = source.crops(clips, starts, frames)
+        if self._augmentation.hides:
+            self._augmentation.mask(source.layout.named(batch[name]), counts, chance)
+        if whole:
+            batch["mask" if name == "x" else f"{name}_mask"] = np.arange(frames) < counts[:, None]
+        return counts
+
+    def _draw_partners(self, clips: Ints, chance: partial[NDArray[np.float64]]) -> list[tuple[str, Ints]]:
+        if self._partners is None:
+            return []
+        same, other = self._partners.same(clips, chance(_POSITIVE)), self._partners.other(clips, chance(_NEGATIVE))
+        if self._tuples == "triplets":
+            return [("positive", same), ("negative", other)]
+        return [("other", np.where(chance(_SAME) < 0.5, same, other))]
+
+    def _hint(self, epoch: int, i: int) -> None:
+        """Have the system fetch what comes soon, while the disk is needed at all."""
+        if self._source.wants_hints and i + STEPS_AHEAD < len(self) and self.frames is not None:
+            clips, _, starts = self._schedule.part(epoch, i + STEPS_AHEAD)
+            self._source.hint(clips, starts, self.frames)
 
     def tiled(self) -> Batches:
         """Return batches of the same length, axes and type that cover every clip once, in store order, unlabelled.
@@ -188,9 +295,14 @@ class Batches:
             **self._options,
             "crop": None if self.frames is None else "tile",
             "shuffle": False,
-            "with_labels": False,
+            "labels": None,
         }
         return Batches(self.selection, **options)
+
+    @property
+    def axes(self) -> Axes:
+        """Order of the axes behind the batch axis."""
+        return self._source.layout.axes
 
     def clips_of(self, epoch: int, i: int) -> NDArray[np.int64]:
         """Say which clips a batch holds.
@@ -219,19 +331,56 @@ def _crop_length(frames: int | None, seconds: float | None, hop_seconds: float) 
     return frames
 
 
-def _labels(selection: Selection) -> NDArray[Any] | None:
-    labels = np.asarray(selection.labels)
-    if not len(selection.classes):
-        return None
-    if labels.ndim == 2:
-        return labels
-    missing = np.flatnonzero(labels < 0)
-    if len(missing) == len(labels):
-        return None
-    if len(missing):
-        named = ", ".join(str(selection.clip_ids[i]) for i in missing[:3])
-        raise ParameterError(
-            f"{len(missing)} of {len(labels)} clips have no label ({named}{', ...' if len(missing) > 3 else ''}): "
-            "select labelled clips only, with select(label=[...]), or say with_labels=False"
-        )
-    return labels
+def _matching(
+    selection: Selection, second: FeatureSet, frames: int | None, axes: Axes | None, dtype: Dtype, resident: bool
+) -> tuple[Source, float, int | None]:
+    """Return the source of the second input, its frames per frame of the first, and the length of its crops."""
+    missing = [str(clip) for clip in selection.clip_ids if clip not in second]
+    if missing:
+        named = ", ".join(missing[:3])
+        raise ParameterError(f"second: {second.id} lacks {len(missing)} clips of the selection ({named})")
+    rows = np.array([second.row(str(clip)) for clip in selection.clip_ids], np.int64)
+    ratio = selection.feature_set.feature.hop_seconds / second.feature.hop_seconds
+    source = Source(second, rows, second.lengths[rows], axes, dtype, resident)
+    return source, ratio, None if frames is None else max(1, round(frames * ratio))
+
+
+def for_models(options: BatchOptions) -> BatchOptions:
+    """Check and complete the options of an adapter that feeds models: axes with a channel, and no ids.
+
+    Parameters
+    ----------
+    options : dict
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ParameterError
+    """
+    if options.get("with_ids"):
+        raise ParameterError("with_ids=True: a model takes no ids; use predict_clips or NumpyLoader(with_ids=True)")
+    return {**options, "axes": options.get("axes") or "TFC"}
+
+
+def as_pair(batch: dict[str, Any]) -> tuple[Any, ...]:
+    """Turn a batch into what models take.
+
+    Parameters
+    ----------
+    batch : dict
+        Which loses its `y`.
+
+    Returns
+    -------
+    (x, y), or (x,) where there are no labels
+        x is a dict when the batch holds more than ``x``: the inputs of a functional model, by name.
+    """
+    y = batch.pop("y", None)
+    inputs = batch["x"] if len(batch) == 1 else batch
+    return (inputs,) if y is None else (inputs, y)
+
+
+_SAME, _POSITIVE, _NEGATIVE, _SHARE = range(1 << 20, (1 << 20) + 4)  # purposes of random numbers; masks use those below

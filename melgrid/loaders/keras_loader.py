@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
-import threading
-import time
 import warnings
-import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Unpack
 
 import keras
 
 from melgrid.errors import ParameterError
-from melgrid.loaders.batches import Batches, BatchOptions
+from melgrid.loaders.batches import Batches, BatchOptions, as_pair, for_models
+from melgrid.loaders.departure import Gate
+from melgrid.loaders.keras_callback import EpochCallback
 from melgrid.loaders.passes import Passes
+from melgrid.loaders.place import State, place_of, state_of
 
 if TYPE_CHECKING:
     from melgrid.store import Selection
@@ -27,7 +25,8 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
     """A `keras.utils.PyDataset` of crops: ``model.fit(loader, shuffle=False)``.
 
     Each epoch has its own order, also in later calls of ``fit``. Give ``callbacks=loader.callbacks`` to number epochs
-    as Keras does, so that ``fit(initial_epoch=5)`` draws what an uninterrupted run would have drawn. With
+    as Keras does, so that ``fit(initial_epoch=5)`` draws what an uninterrupted run would have drawn; under a
+    distribution strategy Keras begins a pass only to look at a batch, which counts as an epoch without them. With
     ``steps_per_epoch`` one pass over the clips goes on through several of Keras's epochs.
 
     Batches are read in the thread in which Keras asks for them; TensorFlow reads ahead by itself. `workers` stays 1:
@@ -46,27 +45,28 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(self, selection: Selection, **options: Unpack[BatchOptions]) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        if options.get("with_ids"):
-            raise ParameterError("with_ids=True: a model takes no ids; use predict_clips or NumpyLoader(with_ids=True)")
-        if options.get("axes") is None:
-            options["axes"] = "TFC"
-        self.batches = Batches(selection, **options)
+        self.batches = Batches(selection, **for_models(options))
         # Keras fixes every axis on which the two batches that it peeks at agree: these never agree on time
         self.batches.staggered = True
         self._passes = Passes(len(self.batches))
         self._warned = False
-        self._idle = threading.Condition()
-        self._reading = 0
-        self._closed = False
-        _LOADERS.add(self)
+        self._gate = Gate()
+        self._place = 0, 0
+        self._resume: tuple[int, int] | None = None
+        self._skipped = 0
 
     @property
     def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Callbacks for ``fit`` that number this loader's epochs as Keras does."""
-        return [_EpochCallback(self._passes)]
+        """Callbacks for ``fit`` that number this loader's epochs as Keras does, and keep `state`."""
+        return [EpochCallback(self)]
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return len(self.batches) - self._skipped
+
+    @property
+    def num_batches(self) -> int:
+        """Keras asks for it."""
+        return _Count(self)
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         """Read one batch of the running epoch.
@@ -88,19 +88,13 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
         ShardError
             A file is shorter than the manifest says.
         """
-        with self._idle:
-            if self._closed:
-                raise IndexError("the process is ending")
-            self._reading += 1
-        try:
-            return self._pair(index)
-        finally:
-            with self._idle:
-                self._reading -= 1
-                self._idle.notify_all()
+        with self._gate:
+            pair = self._pair(index)
+        self._gate.unfinished = self._passes.unfinished
+        return pair
 
     def _pair(self, index: int) -> tuple[Any, ...]:
-        batch = self.batches.batch(self._passes.epoch_of(index), index)
+        batch = self.batches.batch(self._passes.epoch_of(index), index + self._skipped)
         if not (self._passes.in_order or self._warned or self.workers > 1):
             self._warned = True
             warnings.warn(
@@ -108,15 +102,64 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
                 "reproducibly; say fit(..., shuffle=False): the loader shuffles by itself",
                 stacklevel=2,
             )
-        y = batch.pop("y", None)
-        inputs = batch["x"] if len(batch) == 1 else batch
-        return (inputs,) if y is None else (inputs, y)
+        return as_pair(batch)
 
-    def _close(self) -> None:
-        """Refuse further batches and wait for the one that is being read."""
-        with self._idle:
-            self._closed = True
-            self._idle.wait_for(lambda: self._reading == 0, timeout=10)
+    def state(self) -> State:
+        """Describe the place after the last batch that the model has learned from.
+
+        Needs ``callbacks=loader.callbacks``, and whole epochs: not `steps_per_epoch`.
+
+        Returns
+        -------
+        dict that JSON can hold
+        """
+        return state_of(self.batches, *self._place)
+
+    def restore(self, state: State) -> None:
+        """Go on from a place in the next ``fit``.
+
+        That must be ``fit(initial_epoch=state["epoch"], callbacks=loader.callbacks)``; its first epoch has the
+        remaining batches only.
+
+        Parameters
+        ----------
+        state : dict
+            From `state` of a loader of the same clips and options.
+
+        Raises
+        ------
+        ParameterError
+            It is of other clips or options.
+        """
+        self._place = self._resume = place_of(self.batches, state)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Take note of Keras's number of the epoch that begins; callbacks call it.
+
+        Parameters
+        ----------
+        epoch : int >= 0
+
+        Raises
+        ------
+        ParameterError
+            Another epoch was restored.
+        """
+        first, self._skipped = self._resume or (epoch, 0)
+        self._resume = None
+        if first != epoch:
+            self._skipped = 0
+            raise ParameterError(f"initial_epoch={epoch}: the restored state is in epoch {first}; start there")
+        self._passes.announce(epoch)
+
+    def trained(self, epoch: int, count: int) -> None:
+        """Take note that the model has learned from the first `count` batches of an epoch; callbacks call it.
+
+        Parameters
+        ----------
+        epoch, count : int >= 0
+        """
+        self._place = epoch, self._skipped + count
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         self.on_epoch_begin()
@@ -127,34 +170,27 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
     def on_epoch_begin(self) -> None:
         """Keras calls it."""
         self._passes.begin()
+        self._gate.unfinished = True
 
     def on_epoch_end(self) -> None:
         """Keras calls it, at times for an epoch that never began."""
         self._passes.end()
+        self._gate.unfinished = self._passes.unfinished
 
 
-class _EpochCallback(keras.callbacks.Callback):  # type: ignore[misc]
-    def __init__(self, passes: Passes) -> None:
-        super().__init__()
-        self._passes = passes
+class _Count(int):
+    """The number of batches, which Keras asks for once per ``fit`` though a resumed epoch has fewer.
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._passes.announce(epoch)
-
-
-_LOADERS: weakref.WeakSet[KerasLoader] = weakref.WeakSet()
-
-
-@atexit.register
-def _let_readers_finish() -> None:
-    """Stop what TensorFlow reads ahead while its threads can still run Python.
-
-    A fit that is left within an epoch, by Ctrl-C, an error or ``stop_training``, leaves a thread that goes on reading.
-    If it does so when the interpreter ends, it is lost, and TensorFlow waits for it for ever (2.21, any PyDataset).
+    Before each batch Keras (to 3.15) compares what it has seen with this. If it went on instead until there are no
+    batches, TensorFlow would count one step too many in the optimizer.
     """
-    unfinished = [loader for loader in _LOADERS if loader._passes.unfinished]
-    for loader in unfinished:
-        loader._close()
-    if unfinished:
-        gc.collect()  # iterators that are garbage end here, in order
-        time.sleep(0.1)  # the thread of one that is still referred to finds its loader closed
+
+    _loader: KerasLoader
+
+    def __new__(cls, loader: KerasLoader) -> _Count:
+        count = super().__new__(cls, len(loader))
+        count._loader = loader
+        return count
+
+    def __le__(self, seen: int) -> bool:
+        return len(self._loader) <= seen

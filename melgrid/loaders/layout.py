@@ -47,6 +47,7 @@ class Layout:
         self.axes: Axes = axes if axes is not None else ("TF" if self.channels == 1 else "TFC")
         if self.axes not in get_args(Axes):
             raise ParameterError(f"axes={axes!r}: must be one of {', '.join(get_args(Axes))}")
+        self._order = (0, *("TFC".index(axis) + 1 for axis in self.axes))
         if dtype not in get_args(Dtype):
             raise ParameterError(f"dtype={dtype!r}: must be one of {', '.join(get_args(Dtype))}")
         if "C" not in self.axes and self.channels > 1:
@@ -82,10 +83,9 @@ class Layout:
         """
         examples, frames, bins = stored.shape[:3]
         named = stored.reshape(examples, frames, bins, self.channels)
-        order = [0, *("TFC".index(axis) + 1 for axis in self.axes)]
         if "C" not in self.axes:
             named = named[..., 0]
-        turned = named.transpose(order)
+        turned = named.transpose(self._order)
         plain = self.dtype == "stored" or stored.dtype == np.float32
         if plain and turned.flags.c_contiguous:
             return turned
@@ -97,3 +97,18 @@ class Layout:
         else:
             widen(turned, x)
         return x
+
+    def named(self, x: NDArray[Any]) -> NDArray[Any]:
+        """View arranged values in the order time, frequency, channel.
+
+        Parameters
+        ----------
+        x : array (examples, *axes)
+
+        Returns
+        -------
+        view (examples, frames, bins, channels)
+        """
+        full = x if "C" in self.axes else x[..., None]
+        axes = self.axes if "C" in self.axes else self.axes + "C"
+        return full.transpose(0, *(1 + axes.index(axis) for axis in "TFC"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from melgrid.errors import ParameterError
 from melgrid.loaders.batches import Batch, Batches, BatchOptions
+from melgrid.loaders.place import State, place_of, state_of
 
 if TYPE_CHECKING:
     from melgrid.store import Selection
@@ -20,8 +21,8 @@ __all__ = ["NumpyLoader"]
 class NumpyLoader:
     """Iterable of batches, each a dict with ``x``, ``y`` and what was asked for; see `Batches.batch`.
 
-    Every ``for`` goes on where the last one stopped counting: the epochs after those that it began. `epoch` holds
-    the next one and may be set. ``len(loader)`` is the number of batches in one epoch.
+    Every ``for`` goes on where the last one stopped counting: the epochs after those that it began.
+    ``len(loader)`` is the number of batches in one epoch.
 
     Parameters
     ----------
@@ -52,37 +53,73 @@ class NumpyLoader:
             raise ParameterError(f"prefetch={prefetch}: must be at least 0")
         self.batches = Batches(selection, **options)
         self.epochs = epochs
-        self.epoch = 0
+        self._next_epoch = 0
+        self._skipped = 0
+        self._place = 0, 0
         self._prefetch = prefetch
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next ``for`` begins with; may be set."""
+        return self._next_epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._next_epoch, self._skipped, self._place = epoch, 0, (epoch, 0)
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        epochs = itertools.count(self.epoch)
+        first, skipped = self.epoch, self._skipped
+        epochs = itertools.count(first)
         chosen = epochs if self.epochs is None else itertools.islice(epochs, self.epochs)
-        places = ((epoch, i) for epoch in chosen for i in range(len(self)))
-        for epoch, batch in self._read(places):
-            self.epoch = epoch + 1
+        places = ((e, i) for e in chosen for i in range(skipped if e == first else 0, len(self)))
+        for epoch, i, batch in self._read(places):
+            self._next_epoch, self._skipped, self._place = epoch + 1, 0, (epoch, i + 1)
             yield batch
 
-    def _read(self, places: Iterator[tuple[int, int]]) -> Iterator[tuple[int, Batch]]:
+    def state(self) -> State:
+        """Describe the place after the last batch that was handed out.
+
+        Returns
+        -------
+        dict that JSON can hold
+        """
+        return state_of(self.batches, *self._place)
+
+    def restore(self, state: State) -> None:
+        """Go on from a place: the next ``for`` begins with the batch that would have come.
+
+        Parameters
+        ----------
+        state : dict
+            From `state` of a loader of the same clips and options.
+
+        Raises
+        ------
+        ParameterError
+            It is of other clips or options.
+        """
+        self._place = self._next_epoch, self._skipped = place_of(self.batches, state)
+
+    def _read(self, places: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int, Batch]]:
         if self._prefetch == 0:
             for epoch, i in places:
-                yield epoch, self.batches.batch(epoch, i)
+                yield epoch, i, self.batches.batch(epoch, i)
             return
         # Leaving the block, by exhaustion, by an error or because the consumer went away, ends the thread.
         with ThreadPoolExecutor(1, thread_name_prefix="melgrid-loader") as thread:
-            ready: deque[tuple[int, Future[Batch]]] = deque()
+            ready: deque[tuple[tuple[int, int], Future[Batch]]] = deque()
             try:
                 for epoch, i in places:
-                    ready.append((epoch, thread.submit(self.batches.batch, epoch, i)))
+                    ready.append(((epoch, i), thread.submit(self.batches.batch, epoch, i)))
                     if len(ready) > self._prefetch:
-                        first, future = ready.popleft()
-                        yield first, future.result()
+                        place, future = ready.popleft()
+                        yield *place, future.result()
                 while ready:
-                    first, future = ready.popleft()
-                    yield first, future.result()
+                    place, future = ready.popleft()
+                    yield *place, future.result()
             finally:
                 for _, future in ready:
                     future.cancel()

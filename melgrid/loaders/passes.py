@@ -78,7 +78,8 @@ class Passes:
         """
         with self._lock:
             if self._may_start and (not self._served or index in self._served):
-                self._epoch = self._epoch + 1 if self._announced is None else self._announced
+                looked = self._served == {0} and self._batches > 1
+                self._epoch = self._epoch + (not looked) if self._announced is None else self._announced
                 self._announced = None
                 self._may_start = False
                 self._served.clear()

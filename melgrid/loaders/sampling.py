@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["clip_keys", "draw_below", "shuffled"]
+__all__ = ["clip_keys", "draw_below", "shuffled", "uniform", "weighted"]
 
 
 def shuffled(count: int, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -74,11 +74,67 @@ def draw_below(
     G. Steele, D. Lea and C. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
     D. Lemire, "Fast random integer generation in an interval", ACM TOMACS 29 (2019).
     """
+    scaled = (_words(seed, epoch, keys, numbers) >> np.uint64(32)) * limits.astype(np.uint64)
+    return (scaled >> np.uint64(32)).astype(np.int64)
+
+
+def uniform(
+    seed: int, epoch: int, keys: NDArray[np.uint64], numbers: NDArray[np.int64], purpose: int
+) -> NDArray[np.float64]:
+    """Uniform numbers in [0, 1), other ones for every purpose and than `draw_below` draws.
+
+    Parameters
+    ----------
+    seed, epoch, keys, numbers
+        As for `draw_below`.
+    purpose : int in [0, 2**31)
+
+    Returns
+    -------
+    float64 array (n,)
+    """
+    words = _words(seed, epoch, keys, numbers + ((purpose + 1) << 32))
+    return (words >> np.uint64(11)).astype(np.float64) * np.float64(2.0**-53)
+
+
+def weighted(
+    weights: NDArray[np.float64], strata: NDArray[np.int64] | None, count: int, seed: int, epoch: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw clips in proportion to weights, each as often as its share of `count` says, rounded up or down.
+
+    Systematic sampling of the clips in random order: one random number places a comb of `count` teeth.
+    With strata, these too are drawn as often as the weights of their clips say, rounded up or down.
+
+    Parameters
+    ----------
+    weights : float64 array (clips,), >= 0, some above
+    strata : int64 array (clips,) or None
+    count : int >= 1
+    seed, epoch : int in [0, 2**64)
+
+    Returns
+    -------
+    clips, numbers : int64 arrays (count,)
+        Drawn clips, equal ones together, and which of a clip's draws each is.
+    """
+    order = shuffled(len(weights), seed ^ _COMB, epoch)
+    if strata is not None:
+        order = order[np.argsort(strata[order], kind="stable")]
+    ends = np.cumsum(weights[order])
+    first = np.random.Philox(key=np.array([seed ^ _COMB, epoch], np.uint64)).random_raw() * 2.0**-64
+    teeth = (np.arange(count) + min(first, 1 - 2.0**-53)) * (ends[-1] / count)
+    places = np.searchsorted(ends, teeth, side="right")
+    last = np.flatnonzero(weights[order])[-1]  # rounding may push the last tooth out
+    places = np.minimum(places, last)
+    starts = np.searchsorted(places, places, side="left")
+    return order[places], np.arange(count) - starts
+
+
+def _words(seed: int, epoch: int, keys: NDArray[np.uint64], numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
     state = _mix(np.array([seed], np.uint64))
     for part in (np.array([epoch], np.uint64), keys, numbers.astype(np.uint64)):
         state = _mix(state ^ part)
-    scaled = (state >> np.uint64(32)) * limits.astype(np.uint64)
-    return (scaled >> np.uint64(32)).astype(np.int64)
+    return state
 
 
 def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -87,3 +143,6 @@ def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
+
+
+_COMB = 0x9D3F8A6B5C174E21  # keeps these draws apart from the shuffling of the same seed

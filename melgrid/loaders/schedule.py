@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from melgrid.errors import ParameterError
 from melgrid.loaders.crops import Crop, tiles
-from melgrid.loaders.sampling import clip_keys, draw_below, shuffled
+from melgrid.loaders.sampling import clip_keys, draw_below, shuffled, uniform, weighted
 
 __all__ = ["Schedule"]
 
@@ -18,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 class Schedule:
-    """Batches of (clip, first frame), as a pure function of epoch and number.
+    """Batches of (clip, crop number, first frame), as a pure function of epoch and number.
 
     An epoch holds every clip `crops_per_clip` times, or every tile once. The crop that a clip gives depends on seed,
     epoch, clip id and crop number only.
@@ -35,11 +34,17 @@ class Schedule:
     shuffle : bool
     seed : int in [0, 2**64)
     drop_last : bool
+    shard : (int, int)
+        Which of how many equal shares; what does not go into equal shares is left out, in each epoch something else.
+    weights : float64 array (clips,) or None
+        Draw clips in proportion instead; as many crops as without.
+    strata : int64 array (clips,) or None
+        See `weighted`.
 
     Raises
     ------
     ParameterError
-        There would be no batch, or the seed is out of range.
+        There would be no batch, or a number is out of range.
     """
 
     def __init__(
@@ -54,36 +59,42 @@ class Schedule:
         shuffle: bool,
         seed: int,
         drop_last: bool,
+        shard: tuple[int, int] = (0, 1),
+        weights: NDArray[np.float64] | None = None,
+        strata: Ints | None = None,
     ) -> None:
         if min(batch_size, crops_per_clip) < 1:
             raise ParameterError(f"batch_size={batch_size}, crops_per_clip={crops_per_clip}: must be at least 1")
         if not 0 <= seed < 1 << 64:
             raise ParameterError(f"seed={seed}: must lie in [0, 2**64)")
-        if crop == "tile" and frames is not None:
-            self._clips, self._starts = tiles(lengths, frames)
+        if not 0 <= shard[0] < shard[1]:
+            raise ParameterError(f"shard={shard}: must be (index, count) with 0 <= index < count")
+        if weights is not None and (crop == "tile" or not shuffle):
+            raise ParameterError("weights: clips are drawn at random, so say shuffle=True, and not crop='tile'")
+        self._crop = crop
+        self._tiles = tiles(lengths, frames) if crop == "tile" and frames is not None else None
+        if self._tiles is not None:
+            self._clips, self._numbers = self._tiles[0], np.zeros_like(self._tiles[0])
         else:
             self._clips = np.repeat(np.arange(len(lengths)), crops_per_clip)
-            self._starts = np.zeros_like(self._clips)
-        spare = np.maximum(0, lengths - frames)[self._clips] if frames is not None else self._starts
-        if crop == "center":
-            self._starts = spare // 2
-        self._draw: partial[Ints] | None = None
-        if crop == "random":
-            keys, numbers = clip_keys(clip_ids)[self._clips], np.tile(np.arange(crops_per_clip), len(lengths))
-            self._draw = partial(draw_below, spare + 1, seed, keys=keys, numbers=numbers)
-        self._batch_size, self._shuffle, self._seed = batch_size, shuffle, seed
-        self._count = len(self._clips) // batch_size if drop_last else -(-len(self._clips) // batch_size)
+            self._numbers = np.tile(np.arange(crops_per_clip), len(lengths))
+        self._spare = np.maximum(0, lengths - frames) if frames is not None else np.zeros_like(lengths)
+        self._keys = clip_keys(clip_ids)
+        self._weights, self._strata = weights, strata
+        self._batch_size, self._shuffle, self._seed, self._shard = batch_size, shuffle, seed, shard
+        self._crops = len(self._clips) // shard[1]
+        self._count = self._crops // batch_size if drop_last else -(-self._crops // batch_size)
         if self._count == 0:
             raise ParameterError(
-                f"no batch: {len(self._clips)} crops with batch_size={batch_size}, drop_last={drop_last}; "
+                f"no batch: {self._crops} crops with batch_size={batch_size}, drop_last={drop_last}, shard={shard}; "
                 "select more clips or make batches smaller"
             )
-        self._planned = -1, self._clips, self._starts
+        self._planned: tuple[int, tuple[Ints, Ints, Ints]] = -1, (self._clips, self._numbers, self._clips)
 
     def __len__(self) -> int:
         return self._count
 
-    def part(self, epoch: int, i: int) -> tuple[Ints, Ints]:
+    def part(self, epoch: int, i: int) -> tuple[Ints, Ints, Ints]:
         """Return the crops of one batch.
 
         Parameters
@@ -93,8 +104,8 @@ class Schedule:
 
         Returns
         -------
-        clips, starts : int64 arrays (examples,)
-            Positions of the clips, and the first frame in each.
+        clips, numbers, starts : int64 arrays (examples,)
+            Positions of the clips, which of a clip's crops each is, and the first frame in each.
 
         Raises
         ------
@@ -103,17 +114,51 @@ class Schedule:
         """
         if not 0 <= i < self._count:
             raise IndexError(f"batch {i} of {self._count}")
-        known, clips, starts = self._planned
+        known, plan = self._planned
         if known != epoch:
-            clips, starts = self._plan(epoch)
-            self._planned = epoch, clips, starts  # one assignment: other threads see the old plan or the new one
+            plan = self._plan(epoch)
+            self._planned = epoch, plan  # one assignment: other threads see the old plan or the new one
         part = slice(i * self._batch_size, (i + 1) * self._batch_size)
-        return clips[part], starts[part]
+        return plan[0][part], plan[1][part], plan[2][part]
 
-    def _plan(self, epoch: int) -> tuple[Ints, Ints]:
-        clips = self._clips
-        starts = self._starts if self._draw is None else self._draw(epoch=epoch)
-        if self._shuffle:
-            order = shuffled(len(clips), self._seed, epoch)
-            clips, starts = clips[order], starts[order]
-        return clips, starts
+    def starts(self, epoch: int, clips: Ints, numbers: Ints) -> Ints:
+        """Say where crops begin that are not tiles.
+
+        Parameters
+        ----------
+        epoch : int >= 0
+        clips, numbers : int64 arrays (n,)
+
+        Returns
+        -------
+        int64 array (n,), frames
+        """
+        spare = self._spare[clips]
+        if self._crop == "random":
+            return draw_below(spare + 1, self._seed, epoch, self._keys[clips], numbers)
+        return spare // 2 if self._crop == "center" else np.zeros_like(spare)
+
+    def chance(self, epoch: int, clips: Ints, numbers: Ints, purpose: int) -> NDArray[np.float64]:
+        """Draw a number for each crop; the same one whenever asked.
+
+        Parameters
+        ----------
+        epoch : int >= 0
+        clips, numbers : int64 arrays (n,)
+        purpose : int >= 0
+
+        Returns
+        -------
+        float64 array (n,), in [0, 1)
+        """
+        return uniform(self._seed, epoch, self._keys[clips], numbers, purpose)
+
+    def _plan(self, epoch: int) -> tuple[Ints, Ints, Ints]:
+        clips, numbers = self._clips, self._numbers
+        if self._weights is not None:
+            clips, numbers = weighted(self._weights, self._strata, len(clips), self._seed, epoch)
+        starts = self.starts(epoch, clips, numbers) if self._tiles is None else self._tiles[1]
+        order = shuffled(len(clips), self._seed, epoch) if self._shuffle else np.arange(len(clips))
+        index, count = self._shard
+        order = order[index : self._crops * count : count]
+        return clips[order], numbers[order], starts[order]

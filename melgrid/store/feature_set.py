@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from melgrid.errors import ClipError, StoreError
+from melgrid.errors import ClipError, ShardError, StoreError
 from melgrid.params import Feature
 from melgrid.params.messages import nearest
 from melgrid.store.encoding import decode, encode, item_shape, stored_dtype
@@ -69,8 +69,20 @@ class FeatureSet:
                     f"{self.id}/{shard.file}: has {len(status)} clips where clips.parquet has {after - first}. "
                     "melgrid verify --repair rebuilds it"
                 )
+            frames = np.diff(offsets)
+            size = int(offsets[-1]) * self._frame_bytes + (shard.data_offset or 0)
+            if (
+                offsets[0]
+                or offsets[-1] != shard.frames
+                or frames.min(initial=0) < 0
+                or (shard.frames and size != shard.bytes)
+            ):
+                raise ShardError(
+                    f"{self.id}/{shard.file}: its clips do not fill it: {offsets[-1]} frames, {shard.bytes} bytes. "
+                    "melgrid verify --deep finds the damage"
+                )
             ok = np.flatnonzero(status == 0)
-            tables.append((first + ok, np.full(len(ok), number), offsets[:-1][ok], np.diff(offsets)[ok]))
+            tables.append((first + ok, np.full(len(ok), number), offsets[:-1][ok], frames[ok]))
         if not tables:
             empty = np.zeros(0, np.int64)
             return empty, empty, empty, empty
@@ -169,7 +181,7 @@ class FeatureSet:
         """Turn stored numbers, shape (..., *frame_shape), into float32 or complex64 values in the physical unit."""
         return decode(stored, self.feature)
 
-    def read(self, rows: Ints, starts: Ints, counts: Ints, out: NDArray[Any]) -> None:
+    def read(self, rows: Ints, starts: Ints, counts: Ints, out: NDArray[Any]) -> bool:
         """Read one run of frames from each of several clips.
 
         Parameters
@@ -179,6 +191,11 @@ class FeatureSet:
         starts, counts : ndarray, shape (n,), int64, frames
         out : ndarray, shape (n, longest, *frame_shape), type `dtype`, C-contiguous
             ``out[i, :counts[i]]`` is filled, the rest left as it is.
+
+        Returns
+        -------
+        bool
+            Whether anything had to come from the disk, so that `advise` pays.
 
         Raises
         ------
@@ -191,7 +208,7 @@ class FeatureSet:
         if out.ndim < 2 or len(out) < len(rows) or (len(counts) and counts.max() > out.shape[1]):
             raise ValueError(f"out of shape {out.shape} cannot take {len(rows)} runs of up to {counts.max()} frames")
         places = np.arange(len(rows), dtype=np.int64) * (out.shape[1] * self._frame_bytes)
-        self._read(rows, starts, counts, out, out.shape[2:], places)
+        return self._read(rows, starts, counts, out, out.shape[2:], places)
 
     def read_clips(self, rows: Ints, out: NDArray[Any]) -> None:
         """Read whole clips, one after the other.
@@ -225,29 +242,31 @@ class FeatureSet:
 
     def _read(
         self, rows: Ints, starts: Ints, counts: Ints, out: NDArray[Any], tail: tuple[int, ...], places: Ints
-    ) -> None:
+    ) -> bool:
         if tail != self.frame_shape or out.dtype != self.dtype or not out.flags.c_contiguous:
             raise ValueError(
                 f"out {out.shape} {out.dtype} must be C-contiguous {self.dtype} of frames {self.frame_shape}"
             )
         _, shards, first, lengths = self._places
-        if len(rows) and (starts.min() < 0 or counts.min() < 0 or (starts + counts > lengths[rows]).any()):
-            bad = int(np.flatnonzero((starts < 0) | (counts < 0) | (starts + counts > lengths[rows]))[0])
+        if not len(rows):
+            return False
+        least = counts.min()
+        if least < 0 or starts.min() < 0 or (starts + counts > lengths[rows]).any():
+            bad = int(np.argmax((starts < 0) | (counts < 0) | (starts + counts > lengths[rows])))
             raise ValueError(
                 f"frames {starts[bad]} to {starts[bad] + counts[bad]} leave clip {self.clip_ids[rows[bad]]!r}, "
                 f"which has {lengths[rows[bad]]}"
             )
-        some = np.flatnonzero(counts)
-        if not len(some):
-            return
-        rows = rows[some]
-        read_spans(
+        if least == 0:
+            some = np.flatnonzero(counts)
+            rows, starts, counts, places = rows[some], starts[some], counts[some], places[some]
+        return read_spans(
             self._files,
             shards[rows],
-            (first[rows] + starts[some]) * self._frame_bytes,
-            counts[some] * self._frame_bytes,
-            out.data.cast("B"),
-            places[some],
+            (first[rows] + starts) * self._frame_bytes,
+            counts * self._frame_bytes,
+            out.data.cast("B") if out.size else memoryview(b""),
+            places,
             lambda span: str(self.clip_ids[rows[span]]),
         )
 

@@ -2,24 +2,29 @@
 
 HDF5 has one lock per process, advisory file locks, and handles that do not survive a fork. Features are one
 contiguous block at a recorded offset, so a crop is one ``preadv``: it releases the interpreter lock, shares nothing
-and meets a truncated file with a short count, not with a signal as a memory map does.
+and meets a truncated file with a short count. Files that are in the page cache are copied from a memory map, which is
+twice as fast; see `OpenFile.mapped`.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from melgrid.errors import ShardError
-from melgrid.store.descriptors import OPEN_FILES, Identity
+from melgrid.store.descriptors import OPEN_FILES, Identity, OpenFile
 
 __all__ = ["ShardFile", "advise", "read_spans"]
 
 Ints = NDArray[np.int64]
+Span = tuple[int, int, int, int]  # position, size, place in memory, number
 
 
 class ShardFile:
@@ -59,7 +64,7 @@ def read_spans(
     out: memoryview,
     places: Ints,
     clip_of: Callable[[int], str],
-) -> None:
+) -> bool:
     """Read spans of bytes, shard by shard.
 
     Parameters
@@ -75,73 +80,98 @@ def read_spans(
     clip_of : callable
         Id of the clip that span i belongs to, for messages.
 
+    Returns
+    -------
+    bool
+        Whether anything had to come from the disk.
+
     Raises
     ------
     ShardError
         A file has gone, has been replaced, is too short, or the disk fails.
     """
+    target = np.frombuffer(out, np.uint8)
+    used: list[OpenFile] = []
+    before = _disk_reads()
     order = np.lexsort((positions, shards))
     shards, positions, sizes, places = shards[order], positions[order], sizes[order], places[order]
-    ends = positions + sizes
-    # Spans that follow one another in the file and in memory are one read.
-    joins = (shards[1:] == shards[:-1]) & (positions[1:] == ends[:-1]) & (places[1:] == places[:-1] + sizes[:-1])
-    first = np.flatnonzero(np.concatenate([[True], ~joins]))
-    last = np.append(first[1:], len(order)) - 1
-    # One conversion for all spans: indexing arrays one element at a time would cost more than the reads.
-    runs = zip(
-        *(a.tolist() for a in (shards[first], positions[first], ends[last] - positions[first], places[first])),
-        strict=True,
-    )
-    held: ShardFile | None = None
-    fd = -1
-    try:
-        for run, (shard, position, size, place) in enumerate(runs):
-            file = files[shard]
-            if file is not held:
-                if held is not None:
-                    OPEN_FILES.release(held.path, held.identity)
-                    held = None
-                fd = _open(file)
-                held = file
-            view = out[place : place + size]
-            count = os.preadv(fd, (view,), file.data_offset + position)
+    first = 0
+    for shard, group in groupby(shards.tolist()):
+        part = slice(first, first := first + len(list(group)))
+        file = files[shard]
+        opened = _open(file)
+        try:
+            memory = opened.mapped()
+            if memory is not None:
+                from melgrid.store.gather import gather  # numba takes a while to load
+
+                gather(memory, positions[part] + file.data_offset, sizes[part], target, places[part])
+            else:
+                # lists: taking numbers out of arrays one at a time would cost more than the reads
+                columns = (a[part].tolist() for a in (positions, sizes, places, order))
+                _read_runs(file, opened.fd, list(zip(*columns, strict=True)), out, clip_of)
+        finally:
+            OPEN_FILES.release(opened)
+        used.append(opened)
+    cold = _disk_reads() != before
+    for opened in used:
+        opened.warm = not cold
+    return cold
+
+
+def _read_runs(file: ShardFile, fd: int, spans: list[Span], out: memoryview, clip_of: Callable[[int], str]) -> None:
+    first = 0
+    while first < len(spans):
+        begin, size, place, number = spans[first]
+        after = first + 1
+        # spans that follow one another in the file and in memory are one read
+        while after < len(spans) and spans[after][0] == begin + size and spans[after][2] == place + size:
+            size += spans[after][1]
+            after += 1
+        count = 0
+        try:
             while count < size:
-                more = os.preadv(fd, (view[count:],), file.data_offset + position + count)
+                more = os.preadv(fd, (out[place + count : place + size],), file.data_offset + begin + count)
                 if not more:
-                    span = first[run] + int(np.searchsorted(ends[first[run] : last[run]], position + count, "right"))
+                    number = next(s[3] for s in spans[first:after] if s[0] + s[1] > begin + count)
                     raise ShardError(
-                        f"{file.path}: ends inside clip {clip_of(int(order[span]))!r}, at byte "
-                        f"{file.data_offset + position + count}. {REMEDY}"
+                        f"{file.path}: ends inside clip {clip_of(number)!r}, at byte "
+                        f"{file.data_offset + begin + count}. {REMEDY}"
                     )
                 count += more
-    except ShardError:
-        raise
-    except OSError as error:
-        clip = clip_of(int(order[first[run]]))
-        raise ShardError(f"{file.path}: clip {clip!r} cannot be read: {error.strerror}") from error
-    finally:
-        if held is not None:
-            OPEN_FILES.release(held.path, held.identity)
+        except ShardError:
+            raise
+        except OSError as error:
+            raise ShardError(f"{file.path}: clip {clip_of(number)!r} cannot be read: {error.strerror}") from error
+        first = after
 
 
 def advise(files: list[ShardFile], shards: Ints, positions: Ints, sizes: Ints) -> None:
     """Ask the system to fetch spans that will be read soon; does nothing where it takes no advice."""
     if not hasattr(os, "posix_fadvise"):
         return
-    for shard, position, size in zip(shards.tolist(), positions.tolist(), sizes.tolist(), strict=True):
+    spans = sorted(zip(shards.tolist(), positions.tolist(), sizes.tolist(), strict=True))
+    for shard, group in groupby(spans, itemgetter(0)):
         file = files[shard]
-        fd = _open(file)
+        opened = _open(file)
         try:
-            os.posix_fadvise(fd, file.data_offset + position, size, os.POSIX_FADV_WILLNEED)
+            for _, position, size in group:
+                os.posix_fadvise(opened.fd, file.data_offset + position, size, os.POSIX_FADV_WILLNEED)
         finally:
-            OPEN_FILES.release(file.path, file.identity)
+            OPEN_FILES.release(opened)
 
 
-def _open(file: ShardFile) -> int:
+def _disk_reads() -> int:
+    """Blocks that this thread has had read from disks; zero for ever on systems that do not count."""
+    return resource.getrusage(_WHO).ru_inblock
+
+
+def _open(file: ShardFile) -> OpenFile:
     try:
         return OPEN_FILES.acquire(file.path, file.identity)
     except OSError as error:
         raise ShardError(f"{file.path}: cannot be opened: {error.strerror}. {REMEDY}") from error
 
 
+_WHO = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 REMEDY = "melgrid verify --repair says what can be done"

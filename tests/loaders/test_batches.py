@@ -205,7 +205,7 @@ def test_some_unlabelled_clips_are_refused_by_name(make_selection: Any) -> None:
     selection = make_selection([4] * 6, labels=[0, -1, -1, 1, -1, -1])
     with pytest.raises(ParameterError, match=r"4 of 6 .*clip-1, clip-2, clip-4, \.\.\..*select\(label"):
         Batches(selection, crop_frames=2)
-    assert "y" not in Batches(selection, crop_frames=2, with_labels=False).batch(0, 0)
+    assert "y" not in Batches(selection, crop_frames=2, labels=None).batch(0, 0)
 
 
 @pytest.mark.parametrize(("seconds", "frames"), [(3.0, 129), (0.001, 1), (0.5, 22)])

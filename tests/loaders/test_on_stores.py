@@ -54,7 +54,7 @@ def test_crops_are_slices_of_the_stores_own_arrays(make_store: Any, feature: Fea
     found = 0
     for i in range(len(batches)):
         batch = batches.batch(2, i)
-        _, starts = batches._schedule.part(2, i)
+        _, _, starts = batches._schedule.part(2, i)
         assert "y" not in batch
         for name, x, start, length in zip(batch["clip_id"], batch["x"], starts, batch["length"], strict=True):
             np.testing.assert_array_equal(x[:length], as_axes(fs[str(name)])[start : start + length])

@@ -85,3 +85,19 @@ def test_an_epoch_left_within_is_unfinished(events: str, unfinished: bool) -> No
     passes = Passes(3)
     replay(passes, events)
     assert passes.unfinished == unfinished
+
+
+def test_a_pass_of_one_batch_is_a_look() -> None:
+    passes = Passes(3)
+    passes.begin()
+    assert passes.epoch_of(0) == 0
+    passes.end()
+    for epoch in (0, 1):
+        passes.begin()
+        assert [passes.epoch_of(i) for i in range(3)] == [epoch] * 3
+        passes.end()
+    single = Passes(1)
+    for epoch in (0, 1):
+        single.begin()
+        assert single.epoch_of(0) == epoch
+        single.end()

@@ -25,7 +25,7 @@ def test_a_clip_has_the_mean_of_its_tiles(make_selection: Any, batch_size: int) 
 
 def test_labels_are_not_needed(make_selection: Any) -> None:
     selection = make_selection([10, 3, 8], labels=[0, -1, 1])
-    loader = NumpyLoader(selection, crop_frames=4, with_labels=False, with_ids=True)
+    loader = NumpyLoader(selection, crop_frames=4, labels=None, with_ids=True)
     assert predict_clips(first_frames, loader).shape == (3, 2)
 
 

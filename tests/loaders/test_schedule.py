@@ -22,7 +22,7 @@ def make(lengths: list[int], **options: Any) -> Schedule:
 
 def joined(schedule: Schedule, epoch: int) -> tuple[list[int], list[int]]:
     parts = [schedule.part(epoch, i) for i in range(len(schedule))]
-    return [c for clips, _ in parts for c in clips.tolist()], [s for _, starts in parts for s in starts.tolist()]
+    return [c for clips, _, _ in parts for c in clips.tolist()], [s for _, _, starts in parts for s in starts.tolist()]
 
 
 @given(

@@ -292,15 +292,16 @@ def test_descriptors_are_bounded_and_kept_while_in_use(tmp_path):
     few = Descriptors(limit=2)
     held = few.acquire(*files[0])
     for file in files[1:]:
-        assert os.pread(few.acquire(*file), 1, 0) == file[0].read_bytes()
-        few.release(*file)
+        opened = few.acquire(*file)
+        assert os.pread(opened.fd, 1, 0) == file[0].read_bytes()
+        few.release(opened)
         assert len(few) <= 2
-    assert os.pread(held, 1, 0) == b"\0"
+    assert os.pread(held.fd, 1, 0) == b"\0"
     everything = [few.acquire(*file) for file in files[:4]]
-    assert len(set(everything)) == 4  # none is closed under its user
-    assert os.get_inheritable(held) is False
-    for file in [files[0], *files[:4]]:
-        few.release(*file)
+    assert len({opened.fd for opened in everything}) == 4  # none is closed under its user
+    assert os.get_inheritable(held.fd) is False
+    for opened in [held, *everything]:
+        few.release(opened)
     few.acquire(*files[5])
     assert len(few) == 2
 
@@ -311,8 +312,7 @@ def test_descriptors_make_room_when_the_process_has_none_left(tmp_path, monkeypa
     (tmp_path / "y").write_bytes(b"y")
     identity = (path.stat().st_dev, path.stat().st_ino, 1)
     few = Descriptors(limit=10)
-    few.acquire(path, identity)
-    few.release(path, identity)
+    few.release(few.acquire(path, identity))
     real, tries = os.open, []
 
     def busy(*args):
@@ -374,7 +374,7 @@ def test_links_out_of_the_store_are_refused(make_toy, tmp_path):
     assert toy.store[0][fs.clip_ids[0]].size
     path.parent.rename(tmp_path / "folder")
     path.parent.symlink_to(tmp_path / "folder")
-    with pytest.raises(ShardError, match="out of the store"):
+    with pytest.raises(StoreError, match="out of the store"):
         toy.store[0][fs.clip_ids[0]]
 
 

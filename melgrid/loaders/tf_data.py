@@ -1,0 +1,100 @@
+"""Batches as a `tf.data.Dataset`."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from melgrid.errors import ParameterError
+from melgrid.loaders.batches import Batches, BatchOptions, as_pair, for_models
+from melgrid.loaders.departure import Gate
+
+if TYPE_CHECKING:
+    from melgrid.store import Selection
+
+__all__ = ["tf_dataset"]
+
+
+def tf_dataset(
+    selection: Selection, *, epochs: int | None = 1, prefetch: int = 2, **options: Unpack[BatchOptions]
+) -> tf.data.Dataset:
+    """Make a dataset of whole batches, with the shapes and types of all of them known beforehand.
+
+    Every pass over the dataset goes on where the last one stopped counting: the epochs after those that it covers. So
+    ``fit(dataset, epochs=3)`` has three orders. A distribution strategy shares out each batch among its replicas; under
+    one Keras begins a pass only to look at a batch, so that training begins with the next.
+
+    Parameters
+    ----------
+    selection : Selection
+    epochs : int >= 1 or None
+        Epochs in one pass; None goes on for ever (then give Keras ``steps_per_epoch``).
+    prefetch : int >= 0
+        Batches that TensorFlow keeps ready.
+    **options
+        As in `Batches`, with `axes` TFC by default and without `with_ids`.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Of (x, y), or (x,) where there are no labels; x is a dict when there is more than one input.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if epochs is not None and epochs < 1:
+        raise ParameterError(f"epochs={epochs}: must be at least 1, or None for ever")
+    if prefetch < 0:
+        raise ParameterError(f"prefetch={prefetch}: must be at least 0")
+    batches = Batches(selection, **for_models(options))
+    count = len(batches)
+    specs = {name: _spec(batches, name, array, options) for name, array in batches.batch(0, 0).items()}
+    lock, gate, begun = threading.Lock(), Gate(), 0
+
+    def begin() -> NDArray[np.int64]:
+        nonlocal begun
+        with lock:
+            gate.unfinished = True
+            first = begun
+            begun += epochs or 1
+            return np.array(first, np.int64)
+
+    def read(epoch: NDArray[np.int64], i: NDArray[np.int64]) -> list[NDArray[Any]]:
+        with gate:
+            batch = batches.batch(int(epoch), int(i))
+            return [batch[name] for name in specs]
+
+    def fetch(epoch: tf.Tensor, i: tf.Tensor) -> tuple[Any, ...]:
+        tensors = tf.numpy_function(read, [epoch, i], [spec.dtype for spec in specs.values()])
+        shaped = (tf.ensure_shape(t, spec.shape) for t, spec in zip(tensors, specs.values(), strict=True))
+        return as_pair(dict(zip(specs, shaped, strict=True)))
+
+    def chosen(first: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.range(first, np.iinfo(np.int64).max if epochs is None else first + epochs)
+
+    def places(epoch: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.Dataset.range(count).map(lambda i: (epoch, i))
+
+    dataset = tf.data.Dataset.range(1).map(lambda _: tf.ensure_shape(tf.numpy_function(begin, [], tf.int64), ()))
+    dataset = dataset.flat_map(chosen).flat_map(places).map(fetch)
+    length = tf.data.INFINITE_CARDINALITY if epochs is None else epochs * count
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(length)).prefetch(prefetch)
+    settings = tf.data.Options()
+    settings.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.with_options(settings)
+
+
+def _spec(batches: Batches, name: str, array: NDArray[Any], options: BatchOptions) -> tf.TensorSpec:
+    shape: list[int | None] = list(array.shape)
+    if not options.get("drop_last"):
+        shape[0] = None
+    if batches.frames is None and name.endswith("mask"):
+        shape[1] = None
+    elif batches.frames is None and name not in ("y", "length"):
+        shape[1 + batches.axes.index("T")] = None
+    return tf.TensorSpec(shape, array.dtype)

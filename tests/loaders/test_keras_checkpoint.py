@@ -1,0 +1,88 @@
+"""A fit that dies within an epoch and is resumed ends with the weights of one that did not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from melgrid.errors import ParameterError
+from melgrid.loaders import Checkpoint, KerasLoader
+
+FRAMES, BINS = 4, 4
+# Keras hands h5py its variables, which know numpy 1's protocol only
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def make_model() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((FRAMES, BINS, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def make_loader(selection: Any, **options: Any) -> KerasLoader:
+    return KerasLoader(selection, **{"batch_size": 2, "crop_frames": FRAMES, **options})
+
+
+class Crash(keras.callbacks.Callback):  # type: ignore[misc]
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.left = after
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("after", "place"), [(2, (0, 2)), (5, (0, 4)), (7, (1, 2)), (9, (1, 4)), (11, (2, 0))])
+def test_a_resumed_fit_is_the_same_fit(make_selection: Any, tmp_path: Path, after: int, place: tuple[int, int]) -> None:
+    selection = make_selection([20] * 10)  # five batches
+    whole = make_model()
+    loader = make_loader(selection)
+    whole.fit(loader, epochs=4, verbose=0, shuffle=False, callbacks=loader.callbacks)
+
+    first, loader = make_model(), make_loader(selection)
+    checkpoint = Checkpoint(loader, tmp_path / "run", every=2)
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(loader, epochs=4, verbose=0, shuffle=False, callbacks=[checkpoint, Crash(after)])
+
+    second, loader = make_model(), make_loader(selection)
+    checkpoint = Checkpoint(loader, tmp_path / "run", every=2)
+    epoch = checkpoint.resume(second)
+    state = loader.state()
+    assert (epoch, state["batch"]) == place == (state["epoch"], state["batch"])
+    history = second.fit(
+        loader, initial_epoch=epoch, epochs=4, verbose=0, shuffle=False, callbacks=[checkpoint],
+        validation_data=make_loader(selection, shuffle=False),
+    )  # fmt: skip
+    assert len(history.history["val_loss"]) == 4 - epoch
+    assert len(loader) == 5
+    for a, b in zip(whole.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["4-0.weights.h5", "loader.json"]
+
+
+def test_without_a_checkpoint_it_begins(make_selection: Any, tmp_path: Path) -> None:
+    assert Checkpoint(make_loader(make_selection([20] * 4)), tmp_path).resume(make_model()) == 0
+
+
+def test_another_initial_epoch_is_refused(make_selection: Any) -> None:
+    loader = make_loader(make_selection([20] * 6))
+    loader.restore({**loader.state(), "epoch": 2, "batch": 1})
+    with pytest.raises(ParameterError, match=r"initial_epoch=0: .* epoch 2"):
+        make_model().fit(loader, verbose=0, shuffle=False, callbacks=loader.callbacks)
+
+
+def test_a_checkpoint_of_other_batches_is_refused(make_selection: Any, tmp_path: Path) -> None:
+    selection = make_selection([20] * 6)
+    loader = make_loader(selection)
+    make_model().fit(loader, verbose=0, shuffle=False, callbacks=[Checkpoint(loader, tmp_path)])
+    with pytest.raises(ParameterError, match="another order"):
+        Checkpoint(make_loader(selection, seed=1), tmp_path).resume(make_model())
+    with pytest.raises(ParameterError, match="every=0"):
+        Checkpoint(loader, tmp_path, every=0)
