@@ -58,6 +58,10 @@ def main() -> None:
         code = _complain(error, FAILED)
     except BrokenPipeError:  # the reader of our output has gone, e.g. head
         code = DONE
+    except OSError as error:
+        if not error.filename:
+            raise
+        code = _complain(f"{error.filename}: {error.strerror}", FAILED)
     except typer.Abort:
         code = FAILED
     except Exception as error:
@@ -119,11 +123,17 @@ def preprocess(
     max_bad: Annotated[
         float, typer.Option(metavar="FRACTION", min=0, max=1, help="More failed clips than this: exit code 3.")
     ] = 0.01,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Also try the clips again that failed in earlier runs.")
+    ] = False,
     allow_mixed: Annotated[
         bool, typer.Option("--allow-mixed", help="Go on with other versions or changed files, and record it.")
     ] = False,
     clip_seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="Time that one clip may take.")] = 300.0,
     memory_mb: Annotated[int, typer.Option(metavar="N", min=256, help="Memory that one worker may take.")] = 8192,
+    max_clip_minutes: Annotated[
+        float, typer.Option(metavar="M", min=0.001, help="Longer files are not decoded.")
+    ] = 180.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and what it costs; write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     json: Json = False,
@@ -156,7 +166,8 @@ def preprocess(
         shard_mb=shard_mb,
         on_error="stop" if on_error == "stop" else "quarantine",
         allow_mixed=allow_mixed,
-        limits=Limits(clip_seconds=clip_seconds, memory_bytes=memory_mb << 20),
+        retry=retry,
+        limits=Limits(clip_seconds=clip_seconds, memory_bytes=memory_mb << 20, audio_seconds=max_clip_minutes * 60),
         progress=not quiet,
     )
     _print(summary, json, summary_text)

@@ -86,6 +86,9 @@ def classifier():
     return model
 
 
+WITHOUT_EXAMPLES = {"parity.md", "reliability.md"}  # tables of measurements and of promises
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_examples_run_in_order(path, folder, monkeypatch):
     monkeypatch.chdir(folder)
@@ -104,7 +107,7 @@ def test_examples_run_in_order(path, folder, monkeypatch):
         lines = [] if path.name == "README.md" else list(commands(block))  # `home` has run those of the README
         printed = "".join(melgrid(words, folder) for words in lines) if lines else None
         ran += len(lines)
-    assert ran, f"{path.name}: nothing in it runs"
+    assert ran or path.name in WITHOUT_EXAMPLES, f"{path.name}: nothing in it runs"
     if trains:
         assert int(names["model"].optimizer.iterations) == len(names["batches"]) > 0  # one epoch, every batch
 

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import queue
+import resource
 import stat
 import sys
 import threading
@@ -16,8 +17,17 @@ from typing import IO, Any
 __all__ = ["main"]
 
 
-def main() -> None:
-    """Serve tasks until the parent closes the pipe."""
+def main(memory_bytes: int) -> None:
+    """Serve tasks until the parent closes the pipe.
+
+    Parameters
+    ----------
+    memory_bytes : int
+        Private memory that the system may give to this process.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    soft = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
     # Keep the two pipes to ourselves: whatever a library prints goes where the parent collects it.
     requests = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)

@@ -11,14 +11,31 @@ import numpy.typing as npt
 import soundfile
 
 from melgrid.errors import ClipError
+from melgrid.preprocess.extent import lacks_last_page, missing_bytes
 
-__all__ = ["Audio", "decode", "decoder_version", "read_bytes"]
+__all__ = ["LONGEST_SECONDS", "Audio", "decode", "decoder_version", "read_bytes"]
 
 Float32 = npt.NDArray[np.float32]
 
 # A header that claims more frames than this per byte of the file is not trusted with one big allocation.
 _PLAUSIBLE_FRAMES_PER_BYTE = 64
 _BLOCK_FRAMES = 1 << 16
+_MP3_SECONDS = 0.1  # cuts begin in the middle of a bit reservoir, and encoders count their delay differently
+_READ_SHARE = 0.9  # the rest may be tags
+_TAG_BYTES = 1 << 16  # the tag stands in the first audio frame, behind an ID3 header that may hold a picture
+LONGEST_SECONDS = 180 * 60.0
+# What libsndfile may find in a file of that name. Other names make no claim.
+_FORMATS = {
+    "wav": {"WAV", "WAVEX", "RF64", "W64"},
+    "au": {"AU"},
+    "flac": {"FLAC"},
+    "ogg": {"OGG"},
+    "oga": {"OGG"},
+    "opus": {"OGG"},
+    "mp3": {"MP3"},
+    "aif": {"AIFF"},
+    "aiff": {"AIFF"},
+}
 
 
 @dataclass(frozen=True)
@@ -60,13 +77,17 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def decode(data: bytes) -> Audio:
+def decode(data: bytes, name: str = "", longest_seconds: float = LONGEST_SECONDS) -> Audio:
     """Decode a file's bytes at its own rate and channels, with libsndfile.
 
     Parameters
     ----------
     data : bytes
         A whole WAV, AU, FLAC, OGG, MP3, AIFF, ... file.
+    name : str
+        Of the file: what its ending claims must be what it is.
+    longest_seconds : float
+        Longer files are not decoded.
 
     Returns
     -------
@@ -76,29 +97,45 @@ def decode(data: bytes) -> Audio:
     Raises
     ------
     ClipError
-        ``undecodable``, ``empty``, ``truncated`` or ``non_finite``.
+        ``undecodable``, ``empty``, ``truncated``, ``too_long`` or ``non_finite``.
     """
+    buffer = io.BytesIO(data)
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            if file.format == "RAW":  # libsndfile's last resort: any bytes, taken for headerless samples
-                raise ClipError("undecodable", "no audio format is recognised")
-            if file.samplerate < 1 or file.channels < 1:
-                raise ClipError("undecodable", f"the header says {file.samplerate} Hz, {file.channels} channels")
-            declared = file.frames
-            if declared <= len(data) * _PLAUSIBLE_FRAMES_PER_BYTE:
-                samples = file.read(dtype="float32", always_2d=True)
-            else:
-                samples = _read_in_blocks(file)
-            sr = file.samplerate
+        with soundfile.SoundFile(buffer) as file:
+            _check_claims(file, name)
+            sr, declared, limit = file.samplerate, file.frames, int(longest_seconds * file.samplerate)
+            lacking = missing_bytes(data)
+            if lacking:
+                raise ClipError("truncated", f"the header promises {lacking} bytes more than the file has")
+            tolerance = _tolerance(file, data)
+            plausible = declared <= len(data) * _PLAUSIBLE_FRAMES_PER_BYTE
+            if plausible and declared > limit:
+                raise ClipError("too_long", _too_long(declared / sr, longest_seconds))
+            try:
+                samples = file.read(dtype="float32", always_2d=True) if plausible else _read_in_blocks(file, limit)
+            except soundfile.LibsndfileError as error:
+                if buffer.tell() < len(data):
+                    raise
+                raise ClipError("truncated", f"the file ends where more should be: {error.error_string}") from None
     except soundfile.LibsndfileError as error:
         # Not str(error): that shows where the buffer lies in memory, and reasons are part of a store's bytes.
         raise ClipError("undecodable", error.error_string) from None
-    except (RuntimeError, MemoryError) as error:
+    except RuntimeError as error:
         raise ClipError("undecodable", f"{type(error).__name__}: {error}") from None
+    if tolerance >= declared > 0 and buffer.tell() < _READ_SHARE * len(data):
+        raise ClipError(
+            "undecodable",
+            f"libsndfile guessed {declared / sr:.1f} s and read {buffer.tell()} of {len(data)} bytes: the bit rate "
+            "varies and no length tag says so; rewrite the file, e.g. with ffmpeg -codec copy",
+        )
+    if len(samples) > limit:
+        raise ClipError("too_long", _too_long(len(samples) / sr, longest_seconds))
+    if len(samples) < declared - tolerance:
+        raise ClipError("truncated", f"the header says {declared} samples a channel, {len(samples)} are there")
+    if len(samples) == 0 and lacks_last_page(data):
+        raise ClipError("truncated", "the stream stops before its last page")
     if len(samples) == 0:
         raise ClipError("empty", "the file decodes to no samples")
-    if len(samples) < declared:
-        raise ClipError("truncated", f"the header says {declared} samples a channel, {len(samples)} are there")
     flat = samples.reshape(-1)
     # The energy is quick and finite unless a sample is not, or is absurdly large; only then look closer.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -108,10 +145,36 @@ def decode(data: bytes) -> Audio:
     return Audio(samples, sr)
 
 
-def _read_in_blocks(file: soundfile.SoundFile) -> Float32:
+def _check_claims(file: soundfile.SoundFile, name: str) -> None:
+    if file.format == "RAW":  # libsndfile's last resort: any bytes, taken for headerless samples
+        raise ClipError("undecodable", "no audio format is recognised")
+    ending = name.rpartition(".")[2].lower()
+    if file.format not in _FORMATS.get(ending, {file.format}):
+        raise ClipError("undecodable", f"the name ends in .{ending}, the content is {file.format}")
+    if file.samplerate < 1 or file.channels < 1:
+        raise ClipError("undecodable", f"the header says {file.samplerate} Hz, {file.channels} channels")
+
+
+def _tolerance(file: soundfile.SoundFile, data: bytes) -> int:
+    """How many samples fewer than it says a sound file may have."""
+    if file.format != "MP3":
+        return 0
+    if not any(tag in data[:_TAG_BYTES] for tag in (b"Xing", b"Info", b"VBRI")):
+        return int(file.frames)  # without a length tag that number is a guess from the first frame
+    return int(_MP3_SECONDS * file.samplerate)
+
+
+def _too_long(seconds: float, longest_seconds: float) -> str:
+    return f"{seconds / 60:.1f} minutes or more, the limit is {longest_seconds / 60:g}"
+
+
+def _read_in_blocks(file: soundfile.SoundFile, limit: int) -> Float32:
+    """Read a file whose length is not known, and stop beyond the limit."""
     blocks = []
-    while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+    count = 0
+    while count <= limit and len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
         blocks.append(block)
+        count += len(block)
     return np.concatenate(blocks) if blocks else np.empty((0, file.channels), np.float32)
 
 

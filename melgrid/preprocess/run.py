@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from melgrid.errors import MismatchError
-from melgrid.params import Feature, Grid, Waveform
+from melgrid.params import Feature, Grid
 from melgrid.preprocess.clips import clip_rows, dealt, known_bad, native_rate, take
 from melgrid.preprocess.forecast import Forecast, forecast
 from melgrid.preprocess.plan import Plan, compile_plan
 from melgrid.preprocess.rehearsal import rehearse
-from melgrid.preprocess.signal import SignalKey, signal_key
+from melgrid.preprocess.resume import Infos, failed_clips, outstanding
 from melgrid.preprocess.supervisor import Limits
 from melgrid.preprocess.task import STAGES, ClipDone, ShardTask
+from melgrid.preprocess.trouble import disk_trouble
 from melgrid.preprocess.versions import versions_in_force
 from melgrid.preprocess.workers import Workers
-from melgrid.store import About, Manifest, ShardInfo, create_store, lock, read_shard_info, sweep
-from melgrid.store.shard_info import shard_name
+from melgrid.store import About, Manifest, ShardInfo, create_store, lock, sweep
 
 if TYPE_CHECKING:
     from melgrid.datasets import Dataset
@@ -45,9 +45,11 @@ class RunSummary:
     ----------
     store : str
     features : list of str
-        Ids of the feature sets that the run added.
+        Ids of the feature sets that the run added or, trying failed clips again, made anew.
     clips, failed : int
         Clips of the store, and those of them that gave no features.
+    recovered : int
+        Clips that had failed in an earlier run and have features now.
     reasons : dict of str to int
         Failed clips by reason.
     seconds : float
@@ -64,6 +66,7 @@ class RunSummary:
     features: list[str] = field(default_factory=list)
     clips: int = 0
     failed: int = 0
+    recovered: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     audio_seconds: float = 0.0
@@ -154,6 +157,7 @@ def run(
     shard_mb: int = 128,
     on_error: Literal["quarantine", "stop"] = "quarantine",
     allow_mixed: bool = False,
+    retry: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     progress: bool = True,
 ) -> RunSummary:
@@ -179,8 +183,11 @@ def run(
         ``quarantine`` records a failed clip and goes on; ``stop`` ends the run, which can be resumed.
     allow_mixed : bool
         Go on with other library versions or changed source files, and record it.
+    retry : bool
+        Also try the clips again that gave no features in earlier runs. Shards that gain by it are made anew, beside
+        the old ones, and take their place when all are done.
     limits : Limits
-        Time and memory that one clip may cost.
+        Time and memory that one clip may cost, and how long its file may be.
     progress : bool
         Draw a bar on standard error.
 
@@ -213,22 +220,33 @@ def run(
     )
     path = Path(store)
     summary = RunSummary(str(path), jobs=jobs or _processors())
-    with lock(path):
+    with disk_trouble(path, dataset, features), lock(path):
         manifest = _open(path, about, dataset, features, shard_mb << 20, allow_mixed)
+        present = tuple(feature for feature in features if feature.id in manifest.features)
         missing = tuple(feature for feature in features if feature.id not in manifest.features)
+        template = ShardTask(
+            root=str(dataset.root),
+            store=str(path),
+            index=-1,
+            features=(),
+            about=about,
+            clips=pd.DataFrame(),
+            on_error=on_error,
+            allow_mixed=allow_mixed,
+            longest_seconds=limits.audio_seconds,
+        )
+        if retry and present:
+            _retry(manifest, present, template, _table(manifest, dataset), summary, limits, progress)
         if missing:
-            _sweep(path, missing)  # of a killed run
-            tasks = list(_tasks(path, dataset, missing, about, manifest.clips(), on_error, allow_mixed))
-            try:
-                with _progress(sum(len(task.clips) for task in tasks), summary, enabled=progress) as seen:
-                    infos = _work(tasks, summary, limits, seen)
-            finally:
-                _sweep(path, missing)
-            _publish(manifest, missing, infos, about, summary)
+            table = _table(manifest, dataset)
+            tasks, infos = outstanding(template, missing, manifest, table)
+            infos |= _work(tasks, summary, limits, progress)
+            numbers = sorted(set(table["shard"]))
+            _publish(manifest, {f: [infos[f.id, n] for n in numbers] for f in missing}, about, summary)
         clips = manifest.clips()
         _count_failures(clips, summary)
         summary.seconds = time.perf_counter() - start
-        if missing:
+        if missing or summary.recovered:
             _log(path, summary, clips)
     return summary
 
@@ -237,6 +255,7 @@ def _open(
     path: Path, about: About, dataset: Dataset, features: tuple[Feature, ...], shard_bytes: int, allow_mixed: bool
 ) -> Manifest:
     rows = clip_rows(dataset)
+    _sweep(path)  # of a killed run
     if not (path / "store.json").exists():
         return create_store(path, about, dealt(rows, features, dataset.nominal_seconds, shard_bytes))
     manifest = Manifest.load(path)
@@ -250,94 +269,85 @@ def _open(
     return manifest
 
 
-def _sweep(path: Path, missing: tuple[Feature, ...]) -> None:
+def _sweep(path: Path) -> None:
     """Remove what processes that are no more left half written."""
-    for folder in (path, *(path / feature.id for feature in missing)):
-        if folder.is_dir():
-            sweep(folder)
+    for folder in (path, *(entry for entry in path.iterdir() if entry.is_dir() and not entry.is_symlink())):
+        sweep(folder)
 
 
-def _publish(
-    manifest: Manifest,
-    missing: tuple[Feature, ...],
-    infos: dict[tuple[str, int], ShardInfo],
-    about: About,
-    summary: RunSummary,
-) -> None:
-    """Let readers see the new feature sets, and write down what became of every clip."""
-    numbers = sorted(set(manifest.clips()["shard"]))
-    for feature in missing:
-        folder = manifest.path / feature.id
-        # Shards of an interrupted run tell of themselves.
-        table = [infos.get((feature.id, n)) or read_shard_info(folder / shard_name(n)) for n in numbers]
+def _table(manifest: Manifest, dataset: Dataset) -> pd.DataFrame:
+    table = manifest.clips()
+    return table.assign(known_bad=known_bad(dataset, table))
+
+
+def _publish(manifest: Manifest, tables: dict[Feature, list[ShardInfo]], about: About, summary: RunSummary) -> None:
+    """Write down what became of every clip, and let readers see the new shards."""
+    manifest.gather_outcomes({feature.id: table for feature, table in tables.items()})
+    for feature, table in tables.items():
         manifest.add_feature_set(feature, table, about)
         summary.features.append(feature.id)
         summary.bytes_written += sum(info.bytes for info in table)
-    manifest.gather_outcomes()
 
 
-def _tasks(
-    path: Path,
-    dataset: Dataset,
-    missing: tuple[Feature, ...],
-    about: About,
+def _retry(
+    manifest: Manifest,
+    features: tuple[Feature, ...],
+    template: ShardTask,
     table: pd.DataFrame,
-    on_error: Literal["quarantine", "stop"],
-    allow_mixed: bool,
-) -> Iterator[ShardTask]:
-    table = table.assign(known_bad=known_bad(dataset, table))
-    waveforms = _stored_waveforms(Manifest.load(path), about)
-    if not {signal_key(feature) for feature in missing} <= waveforms.keys():
-        waveforms = {}  # something must be decoded, and then that costs no more for all
-    for shard, clips in table.groupby("shard", sort=True):
-        index = int(str(shard))
-        lacking = tuple(f for f in missing if not (path / f.id / shard_name(index)).exists())
-        if lacking:
-            yield ShardTask(
-                root=str(dataset.root),
-                store=str(path),
-                index=index,
-                features=lacking,
-                about=about,
-                clips=clips.reset_index(drop=True),
-                on_error=on_error,
-                allow_mixed=allow_mixed,
-                waveforms=waveforms,
-            )
+    summary: RunSummary,
+    limits: Limits,
+    progress: bool,
+) -> None:
+    """Try failed clips again, alone; where that helps, make the next generation of their shards."""
+    failed = failed_clips(manifest, features, table)
+    works: dict[int, set[int]] = {}
 
+    def seen(index: int, clip: ClipDone) -> None:
+        if clip.reason is None:
+            works.setdefault(index, set()).add(clip.row)
 
-def _stored_waveforms(manifest: Manifest, about: About) -> dict[SignalKey, str]:
-    """Feature sets that hold whole signals as they would be decoded, mixed and resampled now."""
-    found = {}
-    for feature_id in manifest.features:
-        record = manifest.feature(feature_id)
-        if record.feature == Waveform(
-            sr=record.feature.sr,
-            mono=record.feature.mono,
-            channels=record.feature.channels,
-            res_type=record.feature.res_type,
-        ) and {**record.versions, "melgrid": ""} == {**about.versions, "melgrid": ""}:
-            found[signal_key(record.feature)] = feature_id
-    return found
+    trying = replace(template, on_error="quarantine")
+    _work([entry.attempt(trying, table) for entry in failed], summary, limits, progress, seen)
+    tasks = [task for e in failed if (task := e.again(template, table, works.get(e.index, set())))]
+    if not tasks:
+        return
+    infos = _work(tasks, summary, limits, progress)
+    gaining = [feature for feature in features if any(feature in task.features for task in tasks)]
+    tables = {f: [infos.get((f.id, shard.index), shard) for shard in manifest.feature(f.id).shards] for f in gaining}
+    _publish(manifest, tables, template.about, summary)
+    summary.recovered = sum(map(len, works.values()))
 
 
 def _work(
-    tasks: list[ShardTask], summary: RunSummary, limits: Limits, seen: Callable[[int, ClipDone], None]
-) -> dict[tuple[str, int], ShardInfo]:
+    tasks: list[ShardTask],
+    summary: RunSummary,
+    limits: Limits,
+    progress: bool,
+    also_seen: Callable[[int, ClipDone], None] = lambda index, clip: None,
+) -> Infos:
     """Let worker processes do the tasks; whatever ends the run ends the workers."""
     from joblib import Parallel, delayed
 
-    infos: dict[tuple[str, int], ShardInfo] = {}
+    infos: Infos = {}
+    if not tasks:
+        return infos
     workers = Workers(limits)
     summary.jobs = max(1, min(summary.jobs, len(tasks)))
     try:
-        parallel = Parallel(n_jobs=summary.jobs, backend="threading", return_as="generator_unordered", batch_size=1)
-        for result in parallel(delayed(workers.do)(task, seen) for task in tasks):
-            infos |= {(feature, result.index): info for feature, info in result.infos.items()}
-            for name, seconds in result.stage_seconds.items():
-                summary.stage_seconds[name] += seconds
+        with _progress(sum(len(task.clips) for task in tasks), summary, enabled=progress) as bar:
+
+            def seen(index: int, clip: ClipDone) -> None:
+                bar(index, clip)
+                also_seen(index, clip)
+
+            parallel = Parallel(n_jobs=summary.jobs, backend="threading", return_as="generator_unordered", batch_size=1)
+            for result in parallel(delayed(workers.do)(task, seen) for task in tasks):
+                infos |= {(feature, result.index): info for feature, info in result.infos.items()}
+                for name, seconds in result.stage_seconds.items():
+                    summary.stage_seconds[name] += seconds
     finally:
         workers.close()
+        _sweep(Path(summary.store))
     return infos
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from melgrid import errors
 from melgrid.errors import MelgridError, Reason, StoreError
+from melgrid.preprocess.decode import LONGEST_SECONDS
 from melgrid.preprocess.task import ClipDone, ShardResult, ShardTask
 from melgrid.store import ShardInfo
 
@@ -29,7 +30,9 @@ __all__ = ["Child", "ChildDied", "Limits"]
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-_TICK = 0.5  # seconds between looks at the clock and at the child's memory
+_TICK = 0.2  # seconds between looks at the clock and at the child's memory
+# Between two looks a process may allocate gigabytes, so the system refuses what goes beyond this much more.
+_SLACK_BYTES = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,13 @@ class Limits:
         Wall-clock time for one clip.
     memory_bytes : int
         Resident memory of the worker.
+    audio_seconds : float
+        Length of its file; longer ones are not decoded.
     """
 
     clip_seconds: float = 300.0
     memory_bytes: int = 8 << 30
+    audio_seconds: float = LONGEST_SECONDS
 
 
 class ChildDied(Exception):
@@ -80,7 +86,10 @@ class Child:
         flags = fcntl.fcntl(self._errors, fcntl.F_GETFL)
         fcntl.fcntl(self._errors, fcntl.F_SETFL, flags | os.O_APPEND)
         # The parent's search path, so that the child finds the same melgrid wherever it was imported from.
-        code = f"import sys; sys.path[:] = {sys.path!r}\n{preamble}\nfrom melgrid.preprocess.child import main; main()"
+        code = (
+            f"import sys; sys.path[:] = {sys.path!r}\n{preamble}\n"
+            f"from melgrid.preprocess.child import main; main({limits.memory_bytes + _SLACK_BYTES})"
+        )
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=subprocess.PIPE,
@@ -189,5 +198,7 @@ def _revive(message: dict[str, Any]) -> MelgridError:
     if isinstance(kind, type) and issubclass(kind, MelgridError):
         return kind(text)
     if message["errno"] is not None:
-        return StoreError(text)
+        error = StoreError(text)
+        error.errno = message["errno"]
+        return error
     return MelgridError(f"a worker failed on a task:\n{text}")

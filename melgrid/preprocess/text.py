@@ -5,26 +5,9 @@ from __future__ import annotations
 from melgrid.preprocess.forecast import Forecast
 from melgrid.preprocess.plan import Plan, counted
 from melgrid.preprocess.run import RunSummary
+from melgrid.store.summary_text import size
 
-__all__ = ["duration", "forecast_text", "size", "summary_text"]
-
-
-def size(count: float) -> str:
-    """Bytes for a reader, e.g. ``1.4 GB``.
-
-    Parameters
-    ----------
-    count : float, bytes
-
-    Returns
-    -------
-    str
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:,.3g} TB"
+__all__ = ["duration", "forecast_text", "summary_text"]
 
 
 def duration(seconds: float) -> str:
@@ -110,6 +93,8 @@ def summary_text(summary: RunSummary) -> str:
         lines.append(f"worker time: {', '.join(shares)}")
     else:
         lines.append(f"nothing to do: the store has all of it, {summary.clips - summary.failed:,} clips")
+    if summary.recovered:
+        lines.append(f"{counted(summary.recovered, 'clip')} that had failed now have features")
     if summary.failed:
         reasons = ", ".join(f"{reason} {count}" for reason, count in summary.reasons.items())
         lines.append(f"{summary.failed} clips gave no features ({reasons}): melgrid inspect {summary.store} --failures")

@@ -36,6 +36,7 @@ class Workers:
         """Do a task, whatever its clips do to the process.
 
         A clip that kills its process is tried once more, alone; if that kills another, the task is done without it.
+        A process that dies with no clip in hand is replaced once.
 
         Parameters
         ----------
@@ -53,10 +54,14 @@ class Workers:
             The task failed for another reason than a clip.
         """
         suspects: set[int] = set()
+        replaced = False
         while True:
             try:
                 return self._once(task, partial(seen, task.index))
             except ChildDied as death:
+                if death.row is None and not replaced:
+                    replaced = True
+                    continue
                 if death.row is None:
                     raise MelgridError(
                         f"a worker process ended with no clip in hand (shard {task.index}): {death.words}; "

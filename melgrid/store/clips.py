@@ -40,6 +40,9 @@ SCHEMA = pa.schema(
     ]
 )
 COLUMNS = tuple(SCHEMA.names)
+MOST = 1000  # times, that a table may be larger than its file
+REPAIR = "melgrid verify --repair rebuilds it"
+DAMAGE = (OSError, pa.ArrowException, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError)
 REQUIRED = ("clip_id", "shard", "row")
 
 
@@ -125,18 +128,21 @@ class ClipTable:
 
     def __init__(self, data: bytes, about: About) -> None:
         try:
-            table = pq.read_table(io.BytesIO(data))
-        except (OSError, pa.ArrowException) as error:
+            table = _read(data)
+        except DAMAGE as error:
             raise StoreError(f"clips.parquet is damaged: {error}. melgrid verify --repair rebuilds it") from error
-        if table.schema.names != SCHEMA.names:
-            raise StoreError(f"clips.parquet has columns {table.schema.names}, not {SCHEMA.names}")
-        self._table = table.cast(SCHEMA).combine_chunks()
+        self._table = table
         self._about = about
         self.shard: NDArray[np.int32] = table["shard"].to_numpy()
         self.row: NDArray[np.int32] = table["row"].to_numpy()
         lengths = pc.list_value_length(table["labels"]).fill_null(0).to_numpy()
         self.label_values: NDArray[np.int32] = table["labels"].combine_chunks().flatten().to_numpy()
         self.label_offset: NDArray[np.int64] = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        labels = self.label_values
+        if len(labels) and not 0 <= labels.min() <= labels.max() < len(about.classes):
+            raise StoreError(f"clips.parquet has labels beyond its {len(about.classes)} classes. {REPAIR}")
+        if about.task != "multi" and len(lengths) and lengths.max() > 1:
+            raise StoreError(f"clips.parquet has several labels for a clip, but the task is {about.task}. {REPAIR}")
 
     def __len__(self) -> int:
         return len(self.shard)
@@ -192,6 +198,28 @@ class ClipTable:
     def column(self, name: str) -> pd.Series[Any]:
         """Return one column other than labels, as users see it."""
         return _pandas(self._table.select([name]))[name]
+
+
+def _read(data: bytes) -> pa.Table:
+    """Read a table as `table_to_bytes` writes it: not the answer to everything that Parquet can be."""
+    with pq.ParquetFile(io.BytesIO(data), thrift_string_size_limit=len(data), thrift_container_size_limit=MOST) as file:
+        metadata = file.metadata
+        if file.schema_arrow.remove_metadata() != SCHEMA:
+            raise ValueError(f"has columns {file.schema_arrow.names}, not {SCHEMA.names}")
+        unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+        # Ids and digests hardly shrink: nothing honest unpacks to much more, or to fewer bytes a clip.
+        if not 0 <= metadata.num_rows <= MOST * len(data) or not 0 <= unpacked <= MOST * len(data):
+            raise ValueError(f"claims {metadata.num_rows} clips and {unpacked} bytes in {len(data)}")
+        table = file.read(use_threads=False).cast(SCHEMA).combine_chunks()
+    table.validate(full=True)
+    ordered = table["clip_id"].null_count == table["shard"].null_count == table["row"].null_count == 0
+    shard, row = table["shard"].to_numpy(), table["row"].to_numpy()
+    step = np.diff(shard, prepend=-1)
+    first = np.flatnonzero(step)
+    counted = np.arange(len(shard)) - np.repeat(first, np.diff(np.append(first, len(shard))))
+    if not ordered or (step < 0).any() or (shard < 0).any() or (row != counted).any():
+        raise ValueError("its clips are not in the order of shards and rows")
+    return table
 
 
 def _pandas(table: pa.Table) -> pd.DataFrame:

@@ -106,7 +106,13 @@ def find_faults(path: Path, deep: bool) -> list[Fault]:
         except MelgridError as error:
             faults.append(Fault(f"{feature_id}/feature.json", None, str(error), REPAIR))
             continue
-        listed |= {path / feature_id / shard.file for shard in record.shards}
+        own_files = {path / feature_id / shard.file for shard in record.shards}
+        listed |= own_files
+        faults += [
+            Fault(str(file.relative_to(path)), None, "is not in the shard table", "--repair or the next run removes it")
+            for file in sorted((path / feature_id).glob("shard-*.h5"))
+            if file not in own_files
+        ]
         own = _shards(path, record, table, deep)
         faults += own
         if deep and not own:

@@ -12,7 +12,7 @@ from melgrid.errors import ShardError, StoreError
 from melgrid.params import Feature
 from melgrid.store.about import About, restore_feature
 from melgrid.store.encoding import item_shape
-from melgrid.store.shard_info import SHARD_FILE, ShardInfo
+from melgrid.store.shard_info import ShardInfo
 
 __all__ = ["FeatureRecord"]
 
@@ -62,15 +62,17 @@ class FeatureRecord:
             found = fields["format"], fields["format_version"]
             if found != (FORMAT, FORMAT_VERSION):
                 raise StoreError(f"{feature_id}/feature.json: has format {found}, not {(FORMAT, FORMAT_VERSION)}")
-            shards = tuple(ShardInfo(**row) for row in fields["shards"])
+            shards = tuple(ShardInfo.parse(row) for row in fields["shards"])
             record = cls(restore_feature(fields["parameters"]), shards, fields["versions"], fields["options"])
-        except (ValueError, KeyError, TypeError) as error:
+        except StoreError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             raise StoreError(f"{feature_id}/feature.json: is damaged ({error})") from None
         if record.feature.id != feature_id:
             raise StoreError(f"{feature_id}/feature.json: is that of {record.feature.id}")
-        for shard in shards:
-            if not SHARD_FILE.fullmatch(shard.file):
-                raise StoreError(f"{feature_id}/feature.json: {shard.file!r} is no name of a shard")
+        numbers = [shard.index for shard in shards]
+        if numbers != sorted(set(numbers)) or not all(isinstance(f, dict) for f in (record.versions, record.options)):
+            raise StoreError(f"{feature_id}/feature.json: its shards are {numbers[:10]}, or versions are no table")
         return record
 
     @property
@@ -123,5 +125,7 @@ class FeatureRecord:
                 size = path.stat().st_size
             except OSError:
                 raise ShardError(f"{path}: is missing. {REMEDY}") from None
+            if not path.is_file():
+                raise ShardError(f"{path}: is no file. {REMEDY}")
             if size != shard.bytes:
                 raise ShardError(f"{path}: has {size} bytes, should have {shard.bytes}. {REMEDY}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from melgrid.store.disk import lock, publish_bytes, sweep
 from melgrid.store.feature_record import FeatureRecord
 from melgrid.store.mismatch import check_about, check_clips
 from melgrid.store.shard_info import ShardInfo
-from melgrid.store.whole_file import write_whole_file
+from melgrid.store.whole_file import describes, write_whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,9 +78,11 @@ class Manifest:
             recorded = data.pop("sha256")
             found = data.pop("format"), data.pop("format_version")
             about, files, pending = data["about"], dict(data["files"]), dict(data["pending"])
+            if not all(isinstance(item, str) for pair in (*files.items(), *pending.items()) for item in pair):
+                raise TypeError("a digest is no text")
         except (FileNotFoundError, NotADirectoryError):
             raise StoreError(f"{path}: is no store: it has no store.json") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StoreError(f"{path / 'store.json'}: is damaged ({error}). {REPAIR}") from None
         if found != (FORMAT, FORMAT_VERSION):
             raise StoreError(f"{path}: has format {found}, not {(FORMAT, FORMAT_VERSION)}; was a newer melgrid used?")
@@ -112,6 +114,8 @@ class Manifest:
             The file is missing or is not what ``store.json`` says.
         """
         while True:
+            if (self.path / name).resolve() != self.path.resolve() / name:
+                raise StoreError(f"{self.path / name}: is a link out of the store")
             try:
                 data = (self.path / name).read_bytes()
             except FileNotFoundError:
@@ -193,8 +197,14 @@ class Manifest:
         check_labels(table, self.about)
         self._replace({CLIPS: table_to_bytes(table)})
 
-    def gather_outcomes(self) -> pd.DataFrame:
+    def gather_outcomes(self, coming: Mapping[str, Sequence[ShardInfo]] | None = None) -> pd.DataFrame:
         """Fill status, reason, source digest and native format in ``clips.parquet`` from the shards of all features.
+
+        Parameters
+        ----------
+        coming : mapping of str to sequence of ShardInfo, optional
+            Shard tables, by feature id, that are about to be added: so that a run that is killed in between has
+            written down nothing that it must remember to write again.
 
         Returns
         -------
@@ -207,7 +217,8 @@ class Manifest:
         """
         from melgrid.store.rebuild import outcomes
 
-        shards = [self.path / name / shard.file for name in self.features for shard in self.feature(name).shards]
+        tables = {name: self.feature(name).shards for name in self.features} | dict(coming or {})
+        shards = [self.path / name / shard.file for name in sorted(tables) for shard in tables[name]]
         clips = outcomes(self.clips(), shards)
         self.write_clips(clips)
         return clips
@@ -254,11 +265,9 @@ class Manifest:
         record = FeatureRecord.of(feature, infos, about or self.about)
         folder = self.path / feature.id
         record.check_sizes(folder)
-        self._replace({f"{feature.id}/feature.json": record.to_bytes()})
         write_whole_file(folder, record)
-        for path in folder.glob("shard-*.h5"):
-            if path.name not in {shard.file for shard in record.shards}:
-                path.unlink()  # an older generation
+        self._replace({f"{feature.id}/feature.json": record.to_bytes()})
+        _remove_others(folder, record)
 
     def _replace(self, contents: dict[str, bytes]) -> None:
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
@@ -273,13 +282,28 @@ class Manifest:
         self._write()
 
     def settle(self) -> None:
-        """Finish what a killed writer announced: each file now has its one right digest."""
+        """Finish what a killed writer left: each file has its one right digest, each feature set its own files only.
+
+        Raises
+        ------
+        StoreError
+            The store is damaged.
+        """
         for name in self.pending:
             digest = hashlib.sha256(self.read(name)).hexdigest()
             self.files[name] = digest
         if self.pending:
             self.pending = {}
             self._write()
+        removed = False
+        for feature_id in self.features:
+            folder, record = self.path / feature_id, self.feature(feature_id)
+            record.check_sizes(folder)  # else what seems to be too much may be all there is
+            removed |= _remove_others(folder, record)
+            if not describes(folder, record):
+                write_whole_file(folder, record)
+        if removed:
+            self.gather_outcomes()
 
     def _document(self) -> dict[str, Any]:
         body = {
@@ -298,6 +322,15 @@ class Manifest:
 
     def _write(self) -> None:
         publish_bytes(self.path / "store.json", self.to_bytes())
+
+
+def _remove_others(folder: Path, record: FeatureRecord) -> bool:
+    """Remove shards that are not in the table: older generations, and newer ones that a killed run did not add."""
+    own = {shard.file for shard in record.shards}
+    others = [path for path in folder.glob("shard-*.h5") if path.name not in own]
+    for path in others:
+        path.unlink()
+    return bool(others)
 
 
 def create_store(path: str | Path, about: About, clips: pd.DataFrame) -> Manifest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def repair_store(path: Path) -> list[Fault]:
     with lock(path):
         for folder in [path, *feature_folders(path)]:
             sweep(folder)
+        with suppress(MelgridError):
+            Manifest.load(path).settle()
         if not find_faults(path, deep=True):
             return []
         shards: list[SoundShard] = []
@@ -119,7 +122,7 @@ def _whole_sets(
         present = {shard.info.index for shard in own[name]}
         lost = [number for number in expected if number not in present]
         if not lost and own[name]:
-            whole[name] = own[name]
+            whole[name] = [shard for shard in own[name] if shard.info.index in expected]
         elif f"{name}/feature.json" in manifest.files:
             del manifest.files[f"{name}/feature.json"]
             hidden.append(Fault(name, None, f"shards {lost[:10]} are missing, so the feature set is hidden", AGAIN))

@@ -19,10 +19,12 @@ from melgrid.errors import ShardError
 __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
+    "DAMAGE",
     "SHARD_FILE",
     "ShardInfo",
     "file_digest",
     "open_shard",
+    "own_array",
     "read_arrays",
     "read_shard_info",
     "shard_name",
@@ -32,6 +34,23 @@ FORMAT = "melgrid-shard"
 FORMAT_VERSION = 1
 SHARD_FILE = re.compile(r"shard-(\d{5,})(?:-r(\d+))?\.h5")
 BLOCK = 1 << 20
+# What reading a damaged file through HDF5 raises.
+DAMAGE = (
+    OSError,
+    KeyError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    MemoryError,
+    OverflowError,
+)
+# Of the arrays under /clip: types other than integers, and rows beyond one a clip (None: any number).
+KINDS = dict.fromkeys(("id", "path", "reason", "split", "group"), "S") | dict.fromkeys(
+    ("start", "end", "mean", "m2"), "f"
+)
+RAGGED = {"frame_offset": 1, "label_offset": 1, "labels": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,27 @@ class ShardInfo:
         """Return the fields as a dict that is ready for JSON."""
         return asdict(self)
 
+    @classmethod
+    def parse(cls, row: dict[str, Any]) -> ShardInfo:
+        """Make a row from what `canonical` returned.
+
+        Raises
+        ------
+        TypeError, ValueError
+            A field is missing, unknown or cannot be right.
+        """
+        info = cls(**row)
+        if not (isinstance(info.file, str) and SHARD_FILE.fullmatch(info.file)):
+            raise ValueError(f"{info.file!r} is no name of a shard")
+        counts = (info.index, info.bytes, info.frames, info.clips, info.failed, info.non_finite, info.saturated)
+        if not all(type(n) is int and 0 <= n < 1 << 62 for n in (*counts, info.data_offset or 0)):
+            raise ValueError(f"{info.file}: a count is no number from 0 up")
+        if not isinstance(info.sha256, str) or not all(
+            isinstance(e, float | int) for e in (info.worst_error, info.mean_error)
+        ):
+            raise ValueError(f"{info.file}: a digest or error has the wrong type")
+        return info
+
 
 def shard_name(index: int, generation: int = 0) -> str:
     """Return the file name of a shard; a later generation of the same clips gets another one."""
@@ -104,8 +144,35 @@ def open_shard(path: Path) -> Iterator[h5py.File]:
         raise
     except FileNotFoundError:
         raise ShardError(f"{path}: is missing. melgrid verify --repair says what can be done") from None
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
+    except DAMAGE as error:
         raise ShardError(f"{path}: cannot be read: {error}. melgrid verify --deep finds the damage") from error
+
+
+def own_array(file: h5py.File, name: str) -> NDArray[Any]:
+    """Read a whole dataset that lies in the file itself and is not larger than the file.
+
+    Links, external storage and virtual datasets lead to other files; what has chunks, filters or no storage at all
+    may claim any size.
+
+    Raises
+    ------
+    ShardError
+        It does not.
+    KeyError
+        There is no such dataset.
+    """
+    *groups, last = name.split("/")
+    place: Any = file
+    for part in (*groups, last):
+        if not isinstance(place.get(part, getlink=True), h5py.HardLink):
+            raise ShardError(f"{file.filename}: {name} is not in the file itself")
+        place = place[part]
+    if not isinstance(place, h5py.Dataset) or place.external or place.is_virtual or place.chunks:
+        raise ShardError(f"{file.filename}: {name} is not one block in the file itself")
+    if place.nbytes > Path(file.filename).stat().st_size:
+        raise ShardError(f"{file.filename}: {name} claims {place.nbytes} bytes")
+    values: NDArray[Any] = place[()]
+    return values
 
 
 def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
@@ -117,7 +184,15 @@ def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
         The file is absent or damaged.
     """
     with open_shard(path) as file:
-        return [file["clip"][name][()] for name in names]
+        arrays = [own_array(file, f"clip/{name}") for name in names]
+        count = len(own_array(file, "clip/status"))
+        for name, values in zip(names, arrays, strict=True):
+            rows = RAGGED.get(name, 0)
+            if values.dtype.kind not in KINDS.get(name, "iu") or (
+                rows is not None and values.shape[:1] != (count + rows,)
+            ):
+                raise ShardError(f"{path}: {name} has type {values.dtype} and shape {values.shape} for {count} clips")
+        return arrays
 
 
 def read_shard_info(path: Path) -> ShardInfo:
@@ -139,6 +214,12 @@ def read_shard_info(path: Path) -> ShardInfo:
     with open_shard(path) as file:
         attributes = file.attrs
         features = file["features"]
+        if (
+            not isinstance(file.get("features", getlink=True), h5py.HardLink)
+            or features.external
+            or features.is_virtual
+        ):
+            raise ShardError(f"{path}: its features are not in the file itself")
         offset = features.id.get_offset() if features.size else None
         if features.size and (offset is None or features.chunks or file.userblock_size):
             raise ShardError(f"{path}: its features are not one contiguous block")

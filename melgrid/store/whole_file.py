@@ -20,7 +20,7 @@ from melgrid.store.feature_record import FeatureRecord
 from melgrid.store.header import PLACEHOLDER, add_scales, header_digest, memory_file, seal, set_attribute, text
 from melgrid.store.shard_info import ShardInfo, open_shard
 
-__all__ = ["NAME", "check_whole_file", "write_whole_file"]
+__all__ = ["NAME", "check_whole_file", "describes", "write_whole_file"]
 
 NAME = "all.h5"
 FORMAT = "melgrid-all"
@@ -74,6 +74,18 @@ def check_whole_file(folder: Path, record: FeatureRecord) -> None:
         raise StoreError(f"{path}: has SHA-256 {digest}, should be {recorded}")
     if digests != [shard.sha256 for shard in record.shards]:
         raise StoreError(f"{path}: is about other shards than feature.json")
+
+
+def describes(folder: Path, record: FeatureRecord) -> bool:
+    """Whether ``all.h5``, where there can be one, is there and about these shards; does not read all of it."""
+    if record.feature.dtype == "uint8" or not record.shards:
+        return True
+    try:
+        with h5py.File(folder / NAME, "r", locking=False) as file:
+            digests = [value.decode() for value in file["shard/sha256"][()]]
+    except (OSError, KeyError, RuntimeError, ValueError, AttributeError):
+        return False
+    return digests == [shard.sha256 for shard in record.shards]
 
 
 def _image(folder: Path, record: FeatureRecord) -> bytes:

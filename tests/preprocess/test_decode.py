@@ -60,6 +60,37 @@ def test_lossy_formats_keep_the_tone(kinds):
     assert abs(np.argmax(spectrum) * 22050 / 16000 - 440) < 2
 
 
+def without_length_tag(data):
+    """An MP3 without its first, silent frame, which holds the tag."""
+    assert b"Xing" in data[:2000] or b"Info" in data[:2000]
+    return data[data.index(data[:2], 10) :]
+
+
+def test_an_mp3_whose_length_is_guessed_too_long_is_not_truncated():
+    # As MagnaTagATune's: frames of so few bits that the encoder has no room for a tag.
+    options = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "CONSTANT", "compression_level": 0.9}
+    data = encoded(np.random.default_rng(0).uniform(-0.9, 0.9, (3 * 16000, 1)), 16000, **options)
+    assert b"Xing" not in data
+    assert b"Info" not in data
+    data = b"ID3\x03\x00\x00\x00\x00\x08\x00" + bytes(1024) + data  # an ID3v2 header, whose bytes the guess counts too
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        guess = file.frames
+    assert 2.9 * 16000 < len(decode(data).samples) < guess
+
+
+def test_an_mp3_whose_length_is_guessed_too_short_is_not_cut_in_silence():
+    data = without_length_tag(encoded(tone(sr=16000, seconds=3.0), 16000, format="MP3", subtype="MPEG_LAYER_III"))
+    with pytest.raises(ClipError, match=r"undecodable: libsndfile guessed .* the bit rate varies"):
+        decode(data)
+
+
+def test_an_mp3_with_a_tag_may_lack_a_tenth_of_a_second_and_no_more():
+    data = encoded(tone(sr=16000, seconds=3.0), 16000, format="MP3", subtype="MPEG_LAYER_III")
+    assert len(decode(data[:-20]).samples) >= 2.9 * 16000
+    with pytest.raises(ClipError, match="truncated"):
+        decode(data[: len(data) // 2])
+
+
 def test_one_sample():
     assert decode(encoded(np.array([0.25]), 8000, format="WAV", subtype="FLOAT")).samples.tolist() == [[0.25]]
 
@@ -93,6 +124,59 @@ def test_a_header_that_claims_gigabytes_does_not_get_them():
     with pytest.raises(ClipError) as caught:
         decode(bytes(data))
     assert caught.value.code in {"truncated", "undecodable"}
+
+
+LOSSLESS = [("WAV", "PCM_16"), ("WAVEX", "FLOAT"), ("AU", "PCM_16"), ("AIFF", "PCM_16"), ("FLAC", "PCM_16")]
+
+
+@pytest.mark.parametrize(("form", "subtype"), LOSSLESS)
+@pytest.mark.parametrize("kept", [0.3, 0.9])
+def test_a_file_that_was_cut_is_truncated(form, subtype, kept):
+    data = encoded(tone(sr=22050, seconds=2), 22050, format=form, subtype=subtype)
+    assert len(decode(data).samples) == 44100
+    with pytest.raises(ClipError) as caught:
+        decode(data[: int(kept * len(data))])
+    assert caught.value.code == "truncated"
+
+
+def test_a_wav_that_claims_four_gigabytes_is_truncated_but_one_from_a_pipe_is_not():
+    data = bytearray(encoded(tone(), 8000, format="WAV"))
+    at = data.index(b"data") + 4
+    data[at : at + 4] = b"\xff" * 4
+    with pytest.raises(ClipError, match="truncated: the header promises 4294959"):
+        decode(bytes(data))
+    data[4:8] = b"\xff" * 4
+    assert len(decode(bytes(data)).samples) == 4000
+
+
+def test_an_au_of_unknown_size_is_read_to_its_end():
+    data = bytearray(encoded(tone(), 8000, format="AU"))
+    data[8:12] = b"\xff" * 4
+    assert len(decode(bytes(data)).samples) == 4000
+
+
+@pytest.mark.parametrize("at", [22, 24])
+def test_a_header_without_channels_or_rate_is_undecodable(at):
+    data = bytearray(encoded(tone(), 8000, format="WAV"))
+    data[at : at + 2] = b"\0\0"
+    with pytest.raises(ClipError) as caught:
+        decode(bytes(data))
+    assert caught.value.code == "undecodable"
+
+
+@pytest.mark.parametrize(("name", "form"), [("a.wav", "FLAC"), ("b.mp3", "WAV"), ("c.au", "AIFF"), ("d.OGG", "WAV")])
+def test_a_file_that_is_not_what_its_name_says_is_not_decoded(name, form):
+    data = encoded(tone(), 8000, format=form)
+    with pytest.raises(ClipError, match=f"undecodable: the name ends in .{name[2:].lower()}, the content is {form}"):
+        decode(data, name)
+    assert decode(data, f"x.{form.lower()}").sr == decode(data, "no-ending").sr == 8000
+
+
+def test_files_over_the_limit_are_not_decoded():
+    data = encoded(tone(seconds=2), 8000, format="FLAC")
+    assert len(decode(data, "", 2.0).samples) == 16000
+    with pytest.raises(ClipError, match=r"too_long: 0\.0 minutes or more, the limit is 0\.0316"):
+        decode(data, "", 1.9)
 
 
 def test_reading(tmp_path):

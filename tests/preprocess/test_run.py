@@ -12,11 +12,13 @@ import pytest
 import soundfile
 
 import melgrid
+import melgrid.store
 from melgrid import datasets
 from melgrid.errors import MelgridError, MismatchError, ParameterError, StoreError
 from melgrid.params import Cqt, Grid, LogMel, Stft, Waveform
-from melgrid.preprocess import Limits, prepare, run
+from melgrid.preprocess import Limits, prepare, run, versions
 from melgrid.preprocess.text import forecast_text, summary_text
+from melgrid.store import Manifest, ShardWriter
 
 GRID = Grid.product("logmel", n_fft=512, hop_length=[128, 256], n_mels=[32, 40])
 OPTIONS = {"progress": False, "shard_mb": 1}
@@ -213,6 +215,105 @@ def test_a_changed_source_file_is_noticed(corpus, tmp_path):
     assert run(dataset, LogMel(n_mels=32), tmp_path / "store", allow_mixed=True, **OPTIONS).features
 
 
+def whole(store):
+    return {
+        str(path.relative_to(store)): path.read_bytes()
+        for path in sorted(store.rglob("*"))
+        if path.is_file() and "runs" not in path.parts
+    }
+
+
+def test_failed_clips_are_tried_again_in_new_generations(corpus, tmp_path):
+    import shutil
+
+    shutil.copytree(corpus, tmp_path / "corpus")
+    dataset = datasets.load("folder", tmp_path / "corpus")
+    store = tmp_path / "store"
+    features = [LogMel(n_mels=40), LogMel(n_mels=32)]
+    assert run(dataset, features, store, **OPTIONS).failed == 2
+    before = whole(store)
+    hopeless = run(dataset, features, store, retry=True, **OPTIONS)
+    assert (hopeless.failed, hopeless.recovered, hopeless.features) == (2, 0, [])
+    assert whole(store) == before
+
+    sound = np.full(9000, 0.2)
+    soundfile.write(tmp_path / "corpus/low/words.wav", sound, 22050)
+    assert run(dataset, features, store, **OPTIONS).recovered == 0  # only when asked for
+    summary = run(dataset, features, store, retry=True, **OPTIONS)
+    assert (summary.failed, summary.recovered, len(summary.features)) == (1, 1, 2)
+    assert "1 clip that had failed now have features" in summary_text(summary)
+    (clip,) = [c for c, path in melgrid.open_store(store).clips[["clip_id", "path"]].to_numpy() if "words" in path]
+    for fs in melgrid.open_store(store):
+        expected = melgrid.compute(fs.feature, sound[:, None].astype(np.float32)[:, 0], 22050)
+        np.testing.assert_allclose(fs[clip], fs.cast(expected), atol=0.1)
+        names = sorted(path.name for path in (store / fs.id).glob("shard-*"))
+        assert sum("-r1.h5" in name for name in names) == 1
+        assert len(names) == len(fs.record.shards)  # the old generation has gone
+    assert melgrid.store.verify(store, deep=True) == []
+
+    # all other shards, and what a run over the mended corpus would write but for the name, are unchanged
+    fresh = tmp_path / "fresh"
+    run(dataset, features, fresh, **OPTIONS)
+    renamed = {name.replace("-r1.h5", ".h5"): data for name, data in whole(store).items() if "shard-" in name}
+    assert renamed == {name: data for name, data in whole(fresh).items() if "shard-" in name}
+    assert whole(store)["clips.parquet"] == whole(fresh)["clips.parquet"]
+
+
+def test_trying_again_loses_no_clip_that_worked(corpus, tmp_path):
+    import shutil
+
+    shutil.copytree(corpus, tmp_path / "corpus")
+    dataset = datasets.load("folder", tmp_path / "corpus")
+    store = tmp_path / "store"
+    run(dataset, LogMel(n_mels=40), store, **OPTIONS)
+    soundfile.write(tmp_path / "corpus/low/words.wav", np.full(9000, 0.2), 22050)
+    before = whole(store)
+    table = melgrid.open_store(store).clips
+    shard = table.loc[table["path"] == "low/words.wav", "shard"].item()
+    lost = table[(table["shard"] == shard) & (table["status"] == "ok")]["path"].iloc[0]
+    (tmp_path / "corpus" / lost).write_bytes(b"")
+    with pytest.raises(MelgridError, match=r"has features in the store, but gives none now \(empty"):
+        run(dataset, LogMel(n_mels=40), store, retry=True, **OPTIONS)
+    assert whole(store) == before
+    assert melgrid.store.verify(store, deep=True) == []
+
+
+def test_shards_of_an_interrupted_run_are_taken_over_only_if_they_are_right(reference, dataset, tmp_path):
+    """Damaged, foreign, or of other versions: made again. Readers have never seen them."""
+    import shutil
+
+    path, _ = reference
+    store = tmp_path / "store"
+    shutil.copytree(path, store)
+    manifest = Manifest.load(store)
+    features = [fs.feature for fs in melgrid.open_store(store)]
+    shards = [store / feature.id / "shard-00000.h5" for feature in features]
+    for feature in features:
+        del manifest.files[f"{feature.id}/feature.json"]
+        (store / feature.id / "feature.json").unlink()
+        (store / feature.id / "all.h5").unlink()
+    manifest._write()
+    flipped = bytearray(shards[0].read_bytes())
+    flipped[-1] ^= 1
+    shards[0].write_bytes(flipped)
+    shutil.copy(shards[1].with_name("shard-00001.h5"), shards[1])
+    shutil.copy(shards[3], shards[2])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(versions, "decoder_version", lambda: "0.9")
+        about = manifest.about.model_copy(update={"versions": versions.versions_in_force()})
+        rows = manifest.clips().query("shard == 1")
+        other = shards[3].with_name("shard-00001.h5")
+        other.unlink()
+        with ShardWriter(other.parent, 1, features[3], about, rows) as writer:
+            for _ in range(len(rows)):
+                writer.append(None, status="failed", reason="crashed: by another decoder")
+            writer.publish()
+    kept = shards[0].with_name("shard-00002.h5").stat().st_ino
+    run(dataset, GRID, store, **OPTIONS)
+    assert whole(store) == whole(path)
+    assert shards[0].with_name("shard-00002.h5").stat().st_ino == kept
+
+
 def test_two_runs_on_one_store_do_not_mix(reference, dataset):
     from melgrid.store import lock
 
@@ -221,8 +322,6 @@ def test_two_runs_on_one_store_do_not_mix(reference, dataset):
 
 
 def test_other_versions_are_refused(reference, dataset, monkeypatch):
-    from melgrid.preprocess import versions
-
     monkeypatch.setattr(versions, "__version__", "9.9")  # a release as such changes no number
     run(dataset, GRID, reference[0], **OPTIONS)
     monkeypatch.setattr(versions, "decoder_version", lambda: "0.9")
@@ -267,5 +366,6 @@ def test_runs_leave_a_log_with_times_and_failures(reference):
 
 
 def test_limits_have_sensible_defaults():
+    assert Limits().audio_seconds == 3 * 3600
     assert Limits().clip_seconds >= 60
     assert Limits().memory_bytes >= 1 << 30

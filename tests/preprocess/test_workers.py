@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from melgrid.errors import MelgridError
 from melgrid.params import LogMel
 from melgrid.preprocess.decode import decoder_version
 from melgrid.preprocess.supervisor import Child, ChildDied, Limits
@@ -26,10 +27,10 @@ def decoder_that(does, size):
         import os, signal, sys, time
         import melgrid.preprocess.task as task
         real = task.decode
-        def decode(data):
+        def decode(data, *claims):
             if len(data) == {size}:
                 {does}
-            return real(data)
+            return real(data, *claims)
         task.decode = decode
         """
     )
@@ -96,10 +97,49 @@ def test_a_decoder_that_loops_for_ever_is_stopped(shard):
 def test_a_decoder_that_eats_memory_is_stopped(shard):
     task, size = shard
     _, reasons, said = outcome(
-        task, "hoard = [bytearray(50 << 20) for _ in range(30)]; time.sleep(60)", size, Limits(memory_bytes=1 << 30)
+        task, "hoard = [bytearray(50 << 20) for _ in range(25)]; time.sleep(60)", size, Limits(memory_bytes=1 << 30)
     )
     assert reasons[2] == "crashed"
     assert "MiB of memory" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts private memory against a limit")
+def test_a_decoder_that_asks_for_too_much_at_once_is_refused(shard):
+    task, size = shard
+    result, reasons, said = outcome(task, "hoard = bytearray(8 << 30)", size, Limits(memory_bytes=1 << 30))
+    assert reasons == {0: None, 1: None, 2: "crashed", 3: None, 4: None, 5: None}
+    assert "more memory than a worker may have" in said
+    assert result.infos[FEATURE.id].failed == 1
+
+
+def test_a_worker_that_dies_between_clips_is_replaced_once(shard, tmp_path):
+    task, _ = shard
+    flag = tmp_path / "once"
+    dies_while_publishing = textwrap.dedent(
+        f"""
+        import os, signal
+        link = os.link
+        def dying(*names):
+            if not os.path.exists({str(flag)!r}):
+                open({str(flag)!r}, "w").close()
+                os.kill(os.getpid(), signal.SIGKILL)
+            link(*names)
+        os.link = dying
+        """
+    )
+    workers = Workers(Limits(), dies_while_publishing)
+    try:
+        assert workers.do(task, lambda *_: None).infos[FEATURE.id].failed == 0
+    finally:
+        workers.close()
+    assert flag.exists()
+    always = Workers(Limits(), dies_while_publishing.replace("not os.path.exists", "os.path.exists"))
+    result_path(task).unlink()
+    try:
+        with pytest.raises(MelgridError, match=r"no clip in hand .*SIGKILL.*again to resume"):
+            always.do(task, lambda *_: None)
+    finally:
+        always.close()
 
 
 def test_a_clip_that_crashes_once_is_forgiven(shard, tmp_path):
@@ -156,10 +196,10 @@ def test_numeric_libraries_in_a_child_have_one_thread(shard, tmp_path):
     preamble = (
         "import atexit, threadpoolctl, numba, scipy.fft, melgrid.preprocess.task as task\n"
         "real = task.decode\n"
-        "def decode(data):\n"
+        "def decode(data, *claims):\n"
         f"    open({str(told)!r}, 'w').write(repr([p['num_threads'] for p in threadpoolctl.threadpool_info()]"
         " + [numba.get_num_threads()]))\n"
-        "    return real(data)\n"
+        "    return real(data, *claims)\n"
         "task.decode = decode"
     )
     child = Child(Limits(), preamble)

@@ -91,6 +91,51 @@ def test_shards_that_changed_places_are_found(toy):
     assert verify(toy.path)
 
 
+def test_shards_that_were_swapped_are_both_named(toy):
+    folder = toy.path / toy.store[0].id
+    one, other = folder / "shard-00000.h5", folder / "shard-00001.h5"
+    one.rename(folder / "x")
+    other.rename(one)
+    (folder / "x").rename(other)
+    assert {f"{folder.name}/{one.name}", f"{folder.name}/{other.name}"} <= {f.file for f in verify(toy.path, deep=True)}
+    left = verify(toy.path, repair=True)
+    assert all("preprocess again" in fault.remedy for fault in left) or not left
+
+
+@pytest.mark.parametrize("name", ["shard-00099.h5", "shard-00000-r3.h5"])
+def test_a_foreign_shard_is_found_and_repair_removes_it(toy, name):
+    before = snapshot(toy.path)
+    one, other = (toy.path / fs.id for fs in toy.store)
+    shutil.copy(other / "shard-00000.h5", one / name)
+    for deep in (False, True):
+        assert [fault.file for fault in verify(toy.path, deep=deep)] == [f"{one.name}/{name}"]
+    assert verify(toy.path, repair=True) == []
+    assert snapshot(toy.path) == before
+
+
+def test_a_shard_of_another_store_is_found(toy, make_toy, features):
+    """Of the same feature and size, with other clips' frames."""
+    stranger = make_toy("stranger", features=[features["float16"]], clips=12, columns={"fold": [9] * 12})
+    name = f"{features['float16'].id}/shard-00000.h5"
+    shutil.copy(stranger.path / name, toy.path / name)
+    assert name in {fault.file for fault in verify(toy.path, deep=True)}
+
+
+def test_nothing_is_removed_where_listed_shards_are_gone(toy, features):
+    """An old store.json over newer files: what it does not list may be all there is."""
+    old = (toy.path / "store.json").read_bytes()
+    record = toy.path / features["float16"].id / "feature.json"
+    old_record = record.read_bytes()
+    toy.add(features["float16"], generation=1, failing=())
+    (toy.path / "store.json").write_bytes(old)
+    record.write_bytes(old_record)
+    with pytest.raises(StoreError, match="is missing"):
+        Manifest.load(toy.path).settle()
+    assert list(record.parent.glob("shard-*-r1.h5"))
+    verify(toy.path, repair=True)
+    assert len(toy.store[features["float16"].id]) == 12
+
+
 def test_damage_in_an_unfinished_feature_set_is_found(toy, features):
     toy.write(features["float32"])
     assert verify(toy.path, deep=True) == []  # unfinished is no fault

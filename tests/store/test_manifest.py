@@ -71,7 +71,7 @@ def test_the_clip_table_survives_its_file():
         )
     )
     data = table_to_bytes(table)
-    back = ClipTable(data, About(dataset="x")).stored
+    back = ClipTable(data, About(dataset="x", classes=("k", "l", "m"), task="multi")).stored
     assert table_to_bytes(back) == data
     assert back["labels"].tolist() == [[1, 2], [0], []]
     assert back["fold"].isna().tolist() == [False, False, True]
