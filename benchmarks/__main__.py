@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.machine import ONE_THREAD, describe, pin, quiet_folder
 
 # In this order: what loads large frameworks into the process comes last.
-NAMES = ("start", "processes", "grid", "loaders", "decoders", "kernels")
+NAMES = ("start", "processes", "estimate", "grid", "loaders", "decoders", "kernels")
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from melgrid.errors import StoreError
 from melgrid.store.disk import publish_bytes
 from melgrid.store.feature_record import FeatureRecord
 from melgrid.store.header import PLACEHOLDER, add_scales, header_digest, memory_file, seal, set_attribute, text
-from melgrid.store.shard_info import ShardInfo, open_shard
+from melgrid.store.shard_info import DAMAGE, ShardInfo, open_shard
 
 __all__ = ["NAME", "check_whole_file", "describes", "write_whole_file"]
 
@@ -67,7 +67,7 @@ def check_whole_file(folder: Path, record: FeatureRecord) -> None:
         with h5py.File(path, "r", locking=False) as file:
             recorded = file.attrs["sha256"].decode()
             digests = [value.decode() for value in file["shard/sha256"][()]]
-    except (OSError, KeyError, RuntimeError, ValueError, AttributeError) as error:
+    except DAMAGE as error:
         raise StoreError(f"{path}: is damaged ({error})") from None
     digest = header_digest(path.read_bytes(), recorded)
     if digest != recorded:
@@ -83,7 +83,7 @@ def describes(folder: Path, record: FeatureRecord) -> bool:
     try:
         with h5py.File(folder / NAME, "r", locking=False) as file:
             digests = [value.decode() for value in file["shard/sha256"][()]]
-    except (OSError, KeyError, RuntimeError, ValueError, AttributeError):
+    except DAMAGE:
         return False
     return digests == [shard.sha256 for shard in record.shards]
 

@@ -1,0 +1,44 @@
+"""How true the time of a dry run is: the estimate beside the run, on 400 clips of each corpus."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+
+from benchmarks.clips import all_clips
+from benchmarks.grid import GRID
+from benchmarks.machine import all_cores
+from benchmarks.report import Report, Settings, Table, Target
+from benchmarks.shards import features_of
+from melgrid.preprocess import prepare, run
+
+__all__ = ["measure"]
+
+CLIPS = 400
+JOBS = 2
+SLACK = 1.3
+
+
+def measure(settings: Settings) -> Report:
+    features = features_of(GRID, "float16")
+    store = settings.scratch / "estimate"
+    rows: list[tuple[str, float, float, float]] = []
+    report = Report([])
+    for _, clips in all_clips(settings, report):
+        many = clips.repeated(math.ceil(CLIPS / len(clips))).first(CLIPS)
+        with all_cores():
+            coming, _ = prepare(many.dataset, features, store, jobs=JOBS, timed=True)
+            begin = time.perf_counter()
+            run(many.dataset, features, store, jobs=JOBS, progress=False)
+            seconds = time.perf_counter() - begin
+        shutil.rmtree(store)
+        estimate = coming.run_seconds or 0.0
+        rows.append((clips.title, estimate, seconds, estimate / seconds))
+        off = max(estimate / seconds, seconds / estimate)
+        report.targets.append(Target(f"{clips.title}: estimate and run, larger over smaller", SLACK, off, at_most=True))
+    report.tables.append(
+        Table(f"time of a run, 2x2x2 grid float16, {JOBS} processes", ("s", "estimate", "run", "ratio"), rows)
+    )
+    report.notes.append(f"{CLIPS} clips a corpus; files in the page cache")
+    return report
