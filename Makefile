@@ -25,6 +25,7 @@ soak: $(READY)
 	$(BIN)/python -m soak.kill
 	$(BIN)/python -m soak.readers
 	$(BIN)/python -m soak.hostile
+	$(BIN)/python -m soak.flips
 	$(BIN)/python -m soak.versions $(HDF5_PYTHONS)
 	MELGRID_EXAMPLES=500 $(BIN)/python -m pytest tests/transforms/test_against_librosa.py
 
