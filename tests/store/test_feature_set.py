@@ -115,9 +115,12 @@ def test_read_clips_joins_whole_clips(big):
 def test_advice_changes_nothing(big, monkeypatch):
     fs, _ = big
     rows = np.arange(10)
+    before = [fs[clip_id] for clip_id in fs.clip_ids[:10]]
     fs.advise(rows, np.zeros(10, int), fs.lengths[rows])
     monkeypatch.delattr(os, "posix_fadvise", raising=False)
     fs.advise(rows, np.zeros(10, int), fs.lengths[rows])
+    for clip_id, values in zip(fs.clip_ids[:10], before, strict=True):
+        np.testing.assert_array_equal(fs[clip_id], values)
 
 
 @pytest.mark.parametrize(
