@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -22,10 +16,12 @@ from melgrid.params import Feature, Grid
 from melgrid.preprocess.clips import clip_rows, dealt, known_bad, native_rate, take
 from melgrid.preprocess.forecast import Forecast, forecast
 from melgrid.preprocess.plan import Plan, compile_plan
+from melgrid.preprocess.progress import progress as show_progress
 from melgrid.preprocess.rehearsal import rehearse
 from melgrid.preprocess.resume import Infos, failed_clips, outstanding
+from melgrid.preprocess.summary import RunSummary
 from melgrid.preprocess.supervisor import Limits
-from melgrid.preprocess.task import STAGES, ClipDone, ShardTask
+from melgrid.preprocess.task import ClipDone, ShardTask
 from melgrid.preprocess.trouble import disk_trouble
 from melgrid.preprocess.versions import versions_in_force
 from melgrid.preprocess.workers import Workers
@@ -35,44 +31,6 @@ if TYPE_CHECKING:
     from melgrid.datasets import Dataset
 
 __all__ = ["RunSummary", "prepare", "resolve_features", "run"]
-
-
-@dataclass
-class RunSummary:
-    """What a run did.
-
-    Attributes
-    ----------
-    store : str
-    features : list of str
-        Ids of the feature sets that the run added or, trying failed clips again, made anew.
-    clips, failed : int
-        Clips of the store, and those of them that gave no features.
-    recovered : int
-        Clips that had failed in an earlier run and have features now.
-    reasons : dict of str to int
-        Failed clips by reason.
-    seconds : float
-        Wall-clock time.
-    audio_seconds : float
-        Length of the audio that was decoded.
-    bytes_written : int
-    stage_seconds : dict of str to float
-        Time of all workers by stage.
-    jobs : int
-    """
-
-    store: str
-    features: list[str] = field(default_factory=list)
-    clips: int = 0
-    failed: int = 0
-    recovered: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    audio_seconds: float = 0.0
-    bytes_written: int = 0
-    stage_seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-    jobs: int = 1
 
 
 def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature]) -> tuple[Feature, ...]:
@@ -244,10 +202,10 @@ def run(
             numbers = sorted(set(table["shard"]))
             _publish(manifest, {f: [infos[f.id, n] for n in numbers] for f in missing}, about, summary)
         clips = manifest.clips()
-        _count_failures(clips, summary)
+        summary.count_failures(clips)
         summary.seconds = time.perf_counter() - start
         if missing or summary.recovered:
-            _log(path, summary, clips)
+            summary.log(clips)
     return summary
 
 
@@ -334,7 +292,7 @@ def _work(
     workers = Workers(limits)
     summary.jobs = max(1, min(summary.jobs, len(tasks)))
     try:
-        with _progress(sum(len(task.clips) for task in tasks), summary, enabled=progress) as bar:
+        with show_progress(sum(len(task.clips) for task in tasks), summary, enabled=progress) as bar:
 
             def seen(index: int, clip: ClipDone) -> None:
                 bar(index, clip)
@@ -349,52 +307,3 @@ def _work(
         workers.close()
         _sweep(Path(summary.store))
     return infos
-
-
-@contextmanager
-def _progress(total: int, summary: RunSummary, *, enabled: bool) -> Iterator[Callable[[int, ClipDone], None]]:
-    """One bar in clips, with seconds of audio per second; a clip that is done twice counts once."""
-    from tqdm.auto import tqdm
-
-    guard = threading.Lock()
-    counted: set[tuple[int, int]] = set()
-    failed = 0
-    start = time.perf_counter()
-    with tqdm(total=total, unit="clip", disable=not enabled, dynamic_ncols=True, smoothing=0.1) as bar:
-
-        def seen(shard: int, clip: ClipDone) -> None:
-            nonlocal failed
-            with guard:
-                if (shard, clip.row) in counted:
-                    return
-                counted.add((shard, clip.row))
-                summary.audio_seconds += clip.seconds
-                failed += clip.reason is not None
-                rate = summary.audio_seconds / max(time.perf_counter() - start, 1e-9)
-                bar.set_postfix_str(
-                    f"{rate:,.0f} s of audio/s" + (f", {failed} failed" if failed else ""), refresh=False
-                )
-                bar.update()
-
-        yield seen
-
-
-def _count_failures(clips: pd.DataFrame, summary: RunSummary) -> None:
-    failed = clips[clips["status"] == "failed"]
-    summary.clips, summary.failed = len(clips), len(failed)
-    summary.reasons = dict(Counter(str(reason).partition(":")[0] for reason in failed["reason"]).most_common())
-
-
-def _log(path: Path, summary: RunSummary, clips: pd.DataFrame) -> None:
-    """Leave a record of the run; no digest covers it."""
-    now = datetime.now(UTC)
-    record: dict[str, Any] = {
-        "finished": now.isoformat(timespec="seconds"),
-        "machine": {"system": platform.platform(), "processors": os.cpu_count(), "python": platform.python_version()},
-        **asdict(summary),
-        "failures": clips.loc[clips["status"] == "failed", ["clip_id", "path", "reason"]].to_dict("records"),
-    }
-    folder = path / "runs"
-    folder.mkdir(exist_ok=True)
-    name = now.strftime("%Y%m%dT%H%M%S%fZ.json")
-    (folder / name).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")

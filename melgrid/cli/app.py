@@ -1,0 +1,103 @@
+"""The commands together, and how a process ends.
+
+Results go to standard output, progress and warnings to standard error. Exit codes: 0 done; 1 the run failed and can
+be resumed; 2 bad usage, bad grid, or a store that does not match; 3 done, but too many clips failed; 4 verify found
+faults.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated
+
+import typer
+
+from melgrid._version import __version__
+from melgrid.cli.datasets import datasets
+from melgrid.cli.demo import demo
+from melgrid.cli.inspect import inspect
+from melgrid.cli.preprocess import preprocess
+from melgrid.cli.recipes import recipes, schema
+from melgrid.cli.verify import verify
+from melgrid.errors import DatasetError, MelgridError, MismatchError, ParameterError
+
+__all__ = ["main"]
+
+DONE, FAILED, REFUSED = 0, 1, 2  # 3 and 4 are the commands' own
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
+
+app = typer.Typer(
+    help="One decode, a whole grid of spectrograms, in HDF5 files that any tool can open.",
+    epilog="Example: melgrid preprocess urbansound8k --root UrbanSound8K --store features "
+    '--feature "logmel n_fft=512,1024 n_mels=96,128"',
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line; errors become one line on standard error and an exit code."""
+    warnings.showwarning = _show_warning
+    try:
+        code = app(standalone_mode=False)
+    except typer.Exit as stop:
+        code = stop.exit_code
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except (ParameterError, DatasetError, MismatchError) as error:
+        code = _complain(error, REFUSED)
+    except MelgridError as error:
+        code = _complain(error, FAILED)
+    except BrokenPipeError:  # the reader of our output has gone, e.g. head
+        code = DONE
+    except OSError as error:
+        if not error.filename:
+            raise
+        code = _complain(f"{error.filename}: {error.strerror}", FAILED)
+    except typer.Abort:
+        code = FAILED
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not a usage error of the parser's
+            raise
+        code = _complain(error.format_message(), REFUSED)
+    if code == _INTERRUPTED:
+        code = _complain("interrupted; run the same command again to resume", FAILED)
+    sys.exit(code or DONE)
+
+
+def _complain(error: object, code: int) -> int:
+    print(f"melgrid: {error}", file=sys.stderr)
+    return code
+
+
+def _show_warning(message: object, *_: object, **__: object) -> None:
+    print(f"melgrid: warning: {message}", file=sys.stderr)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"melgrid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command(epilog='Example: melgrid preprocess gtzan --root GTZAN --store features --feature "logmel n_mels=96,128"')(
+    preprocess
+)
+app.command(epilog="Example: melgrid inspect features --failures")(inspect)
+app.command(epilog="Example: melgrid verify features --deep")(verify)
+app.command(epilog="Example: melgrid datasets urbansound8k --root UrbanSound8K")(datasets)
+app.command(epilog="Example: melgrid recipes musicnn > grid.toml")(recipes)
+app.command(epilog="Example: melgrid schema > grid.schema.json")(schema)
+app.command(epilog="Example: melgrid demo demo")(demo)

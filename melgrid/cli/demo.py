@@ -1,0 +1,20 @@
+"""``melgrid demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["demo"]
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to work in.")] = Path("melgrid-demo"),
+    jobs: Annotated[int | None, typer.Option(metavar="N", help="Worker processes.")] = None,
+) -> None:
+    """Make a small corpus, preprocess a grid, train a small Keras model: everything once, in minutes."""
+    from melgrid.demo import run_demo
+
+    run_demo(folder, jobs=jobs)

@@ -1,0 +1,28 @@
+"""``melgrid inspect``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from melgrid.cli.output import Json, StorePath, show
+
+__all__ = ["inspect"]
+
+
+def inspect(
+    store: StorePath,
+    feature: Annotated[str | None, typer.Option(metavar="ID", help="One feature set in detail.")] = None,
+    failures: Annotated[bool, typer.Option("--failures", help="The clips that gave no features, and why.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what is in a store."""
+    from melgrid.store import inspect as look
+
+    if feature is not None:
+        show(look.feature_summary(store, feature), json, look.feature_text)
+    elif failures:
+        show(look.failures(store), json, look.failures_text)
+    else:
+        show(look.store_summary(store), json, look.store_text)

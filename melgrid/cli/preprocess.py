@@ -1,0 +1,118 @@
+"""``melgrid preprocess``."""
+
+from __future__ import annotations
+
+import sys
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from melgrid.cli.corpus import load_dataset
+from melgrid.cli.output import Json, show
+from melgrid.errors import ParameterError
+
+if TYPE_CHECKING:
+    from melgrid.params import Grid
+
+__all__ = ["preprocess"]
+
+_TOO_MANY_BAD = 3  # exit code
+
+
+def preprocess(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A known corpus, or folder.")],
+    root: Annotated[Path, typer.Option(metavar="DIR", help="Where the corpus lies.")],
+    store: Annotated[Path, typer.Option(metavar="DIR", help="Where the store is or will be.")],
+    grid: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Grid file.")] = None,
+    feature: Annotated[
+        list[str] | None, typer.Option(metavar='"KIND KEY=V,V ..."', help="Features, written on the command line.")
+    ] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A published grid: melgrid recipes lists them.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus's adapter.")
+    ] = None,
+    subset: Annotated[str | None, typer.Option(metavar="NAME", help="The same as --set subset=NAME.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", help="Only N clips, a fair sample.")] = None,
+    jobs: Annotated[int | None, typer.Option(metavar="N", help="Worker processes; default: one a processor.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(metavar="float16|float32|uint8", help="Stored type of features that name none.")
+    ] = None,
+    shard_mb: Annotated[int, typer.Option(metavar="N", min=1, help="Size that shards aim for, MiB.")] = 128,
+    on_error: Annotated[str, typer.Option(metavar="quarantine|stop", help="What a failed clip does.")] = "quarantine",
+    max_bad: Annotated[
+        float, typer.Option(metavar="FRACTION", min=0, max=1, help="More failed clips than this: exit code 3.")
+    ] = 0.01,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Also try the clips again that failed in earlier runs.")
+    ] = False,
+    allow_mixed: Annotated[
+        bool, typer.Option("--allow-mixed", help="Go on with other versions or changed files, and record it.")
+    ] = False,
+    clip_seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="Time that one clip may take.")] = 300.0,
+    memory_mb: Annotated[int, typer.Option(metavar="N", min=256, help="Memory that one worker may take.")] = 8192,
+    max_clip_minutes: Annotated[
+        float, typer.Option(metavar="M", min=0.001, help="Longer files are not decoded.")
+    ] = 180.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and what it costs; write nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    json: Json = False,
+) -> None:
+    """Compute a grid of features of a corpus into a store."""
+    if on_error not in ("quarantine", "stop"):
+        raise ParameterError(f"--on-error {on_error}: must be quarantine or stop")
+    if jobs is not None and jobs < 1:
+        raise ParameterError(f"--jobs {jobs}: must be at least 1")
+    wanted = _grid(grid, feature or [], recipe or [], dtype)
+    corpus = load_dataset(dataset, root, set_ or [], subset)
+
+    from melgrid.preprocess import Limits, prepare, run
+    from melgrid.preprocess.text import forecast_text, summary_text
+
+    if dry_run or not quiet:
+        coming, plan = prepare(corpus, wanted, store, limit=limit, jobs=jobs, shard_mb=shard_mb, timed=dry_run)
+        if json and dry_run:
+            show(coming, json, str)
+        else:
+            print(forecast_text(coming, plan), file=sys.stdout if dry_run else sys.stderr)
+    if dry_run:
+        return
+    summary = run(
+        corpus,
+        wanted,
+        store,
+        jobs=jobs,
+        limit=limit,
+        shard_mb=shard_mb,
+        on_error="stop" if on_error == "stop" else "quarantine",
+        allow_mixed=allow_mixed,
+        retry=retry,
+        limits=Limits(clip_seconds=clip_seconds, memory_bytes=memory_mb << 20, audio_seconds=max_clip_minutes * 60),
+        progress=not quiet,
+    )
+    show(summary, json, summary_text)
+    if summary.failed > max_bad * summary.clips:
+        print(
+            f"melgrid: {summary.failed} of {summary.clips} clips failed, more than --max-bad {max_bad:g} allows; "
+            f"melgrid inspect {store} --failures lists them",
+            file=sys.stderr,
+        )
+        raise typer.Exit(_TOO_MANY_BAD)
+
+
+def _grid(path: Path | None, shorthand: list[str], recipes: list[str], dtype: str | None) -> Grid:
+    from melgrid.params import Grid, recipe
+
+    defaults = {} if dtype is None else {"dtype": dtype}
+    grids = [Grid.from_toml(path, **defaults)] if path else []
+    grids += [Grid.from_shorthand(shorthand, **defaults)] if shorthand else []
+    grids += [recipe(name, **defaults).grid for name in recipes]
+    if not grids:
+        raise ParameterError(
+            'no feature is named: give --grid FILE.toml, --feature "logmel n_mels=96,128" or --recipe NAME'
+        )
+    return reduce(add, grids)
