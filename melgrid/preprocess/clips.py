@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from melgrid.datasets.quiet import quiet_stderr
@@ -12,12 +13,13 @@ from melgrid.errors import DatasetError, ParameterError
 from melgrid.params import Feature
 from melgrid.preprocess.forecast import frame_bytes
 from melgrid.store.deal import clips_per_shard, deal
+from melgrid.store.plain import label_lists
 from melgrid.transforms import num_frames
 
 if TYPE_CHECKING:
     from melgrid.datasets import Dataset
 
-__all__ = ["clip_rows", "dealt", "known_bad", "native_rate", "take"]
+__all__ = ["clip_rows", "dealt", "known_bad", "native_rate", "shard_size", "take"]
 
 
 def take(dataset: Dataset, limit: int | None) -> Dataset:
@@ -61,17 +63,40 @@ def clip_rows(dataset: Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Labels are lists of class numbers.
+        Labels are lists of class numbers; `parent` is there where there are variants; `intervals`, where the corpus
+        has labels in time, lists of (start, end, class number).
+
+    Raises
+    ------
+    DatasetError
+        An interval is none, or a label or interval has an unknown class.
     """
     clips = dataset.clips
     numbers = {name: number for number, name in enumerate(dataset.classes)}
     if dataset.task == "multi":
-        labels = [[numbers[name] for name in names] for names in clips["labels"]]
+        labels: list[list[int]] = [[numbers[name] for name in names] for names in clips["labels"]]
     else:
-        labels = [[numbers[name]] if isinstance(name, str) else [] for name in clips["label"].astype(object)]
-    return clips[["clip_id", "path", "split", "fold", "group", "start", "end"]].assign(
+        codes = pd.Index(list(dataset.classes), dtype=object).get_indexer(pd.Index(clips["label"], dtype=object))
+        known = codes >= 0
+        if (clips["label"].notna() & ~known).any():
+            raise DatasetError(f"{dataset.name}: a label is not one of the {len(numbers)} classes")
+        labels = list(label_lists(codes[known], np.concatenate([[0], np.cumsum(known)])))
+    further = ["parent"] if "parent" in clips else []
+    rows = clips[["clip_id", "path", "split", "fold", "group", "start", "end", *further]].assign(
         labels=pd.Series(labels, dtype=object)
     )
+    if "intervals" not in clips:
+        return rows
+    try:
+        spans = [[(float(a), float(b), numbers[name]) for a, b, name in row] for row in clips["intervals"]]
+        if wrong := next((span for row in spans for span in row if not 0 <= span[0] <= span[1] < float("inf")), None):
+            raise ValueError(f"start={wrong[0]} and end={wrong[1]} must fulfil 0 <= start <= end")
+    except (TypeError, ValueError, KeyError) as error:
+        raise DatasetError(
+            f"{dataset.name}: column intervals must hold (start, end, class) of labels in time, with classes among "
+            f"{', '.join(dataset.classes) or 'none'} ({error}); rename the column if it is something else"
+        ) from None
+    return rows.assign(intervals=pd.Series(spans, dtype=object))
 
 
 def dealt(rows: pd.DataFrame, features: tuple[Feature, ...], nominal_seconds: float, shard_bytes: int) -> pd.DataFrame:
@@ -93,9 +118,15 @@ def dealt(rows: pd.DataFrame, features: tuple[Feature, ...], nominal_seconds: fl
     DataFrame
         With columns shard and row, in their order.
     """
-    largest = max(num_frames(f, round(nominal_seconds * f.sr)) * frame_bytes(f) for f in features)
-    shard, row = deal(rows["clip_id"].tolist(), clips_per_shard(len(rows), largest, shard_bytes))
+    size = shard_size(len(rows), features, nominal_seconds, shard_bytes)
+    shard, row = deal(rows["clip_id"].tolist(), size, parents=rows["parent"].tolist() if "parent" in rows else None)
     return rows.assign(shard=shard, row=row).sort_values(["shard", "row"], ignore_index=True)
+
+
+def shard_size(clips: int, features: tuple[Feature, ...], nominal_seconds: float, shard_bytes: int) -> int:
+    """How many clips fill a shard of a store of so many; see `dealt`."""
+    largest = max(num_frames(f, round(nominal_seconds * f.sr)) * frame_bytes(f) for f in features)
+    return clips_per_shard(clips, largest, shard_bytes)
 
 
 def known_bad(dataset: Dataset, table: pd.DataFrame) -> pd.Series[str]:
@@ -111,8 +142,10 @@ def known_bad(dataset: Dataset, table: pd.DataFrame) -> pd.Series[str]:
     -------
     Series of str or None, aligned with `table`
     """
-    reasons = dict(zip(dataset.clips["clip_id"], dataset.clips["known_bad"], strict=True))
-    return pd.Series([reasons[clip] for clip in table["clip_id"]], index=table.index, dtype=object)
+    place = pd.Index(dataset.clips["clip_id"]).get_indexer(table["clip_id"])
+    if len(place) and place.min() < 0:
+        raise KeyError(table["clip_id"].iloc[int(place.argmin())])
+    return pd.Series(dataset.clips["known_bad"].to_numpy(object)[place], index=table.index, dtype=object)
 
 
 def native_rate(dataset: Dataset) -> int:

@@ -11,6 +11,8 @@ import numpy as np
 
 from melgrid.datasets.quiet import quiet_stderr
 from melgrid.params import Feature
+from melgrid.preprocess.audio.augment import stretch
+from melgrid.store.shards.shard_info import SHARD_FILE
 from melgrid.transforms import num_frames
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ class FeatureForecast:
         Bounds for the whole corpus; equal when all lengths are known.
     done : bool
         The store has it already.
+    written : int, bytes
+        What an interrupted run has left of it.
+    share : float or None
+        Of the time of all, where a sample was timed.
     """
 
     feature: Feature
@@ -42,6 +48,8 @@ class FeatureForecast:
     low: int
     high: int
     done: bool
+    written: int = 0
+    share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,8 @@ class Forecast:
         Free space where the store lies.
     run_seconds : float or None
         Time that the run will take, where a sample was timed.
+    nominal_seconds : float
+        Length of the clip whose frames are told.
     """
 
     clips: int
@@ -64,16 +74,17 @@ class Forecast:
     features: tuple[FeatureForecast, ...]
     free: int
     run_seconds: float | None = None
+    nominal_seconds: float = 0.0
 
     @property
     def low(self) -> int:
         """Bytes that the run writes at least."""
-        return sum(f.low for f in self.features if not f.done)
+        return sum(max(0, f.low - f.written) for f in self.features if not f.done)
 
     @property
     def high(self) -> int:
         """Bytes that the run writes at most."""
-        return sum(f.high for f in self.features if not f.done)
+        return sum(max(0, f.high - f.written) for f in self.features if not f.done)
 
 
 def frame_bytes(feature: Feature) -> int:
@@ -111,18 +122,19 @@ def clip_seconds(dataset: Dataset) -> tuple[np.ndarray[tuple[int], np.dtype[np.f
         Standard error of that mean; 0 when every length is known.
     """
     table = dataset.clips
+    factor = stretch(table)
     seconds = (table["end"] - table["start"]).fillna(table["seconds"]).to_numpy(np.float64, copy=True)
     unknown = np.flatnonzero(np.isnan(seconds))
     if len(unknown) == 0:
-        return seconds, 0.0
+        return seconds * factor, 0.0
     chosen = np.random.default_rng(0).choice(unknown, min(_SAMPLE, len(unknown)), replace=False)
     measured = [length for i in chosen if (length := _header_seconds(dataset.root / table["path"].iloc[i])) is not None]
     if not measured:
         seconds[unknown] = dataset.nominal_seconds
-        return seconds, dataset.nominal_seconds / 2
+        return seconds * factor, dataset.nominal_seconds / 2
     seconds[unknown] = np.mean(measured)
     spread = np.std(measured, ddof=1) if len(measured) > 1 else dataset.nominal_seconds / 2
-    return seconds, float(spread / np.sqrt(len(measured)))
+    return seconds * factor, float(spread / np.sqrt(len(measured)))
 
 
 def _header_seconds(path: Path) -> float | None:
@@ -166,10 +178,25 @@ def forecast(
         margin = _SIGMAS * error / max(float(seconds.mean()) if len(seconds) else 1.0, 1e-9)
         rows.append(
             FeatureForecast(
-                feature, nominal, int(size * max(0.0, 1 - margin)), int(size * (1 + margin)), feature.id in done
+                feature,
+                nominal,
+                int(size * max(0.0, 1 - margin)),
+                int(size * (1 + margin)),
+                feature.id in done,
+                _written_bytes(store / feature.id),
             )
         )
-    return Forecast(len(dataset.clips), float(seconds.sum()), tuple(rows), _free_bytes(store))
+    return Forecast(
+        len(dataset.clips),
+        float(seconds.sum()),
+        tuple(rows),
+        _free_bytes(store),
+        nominal_seconds=dataset.nominal_seconds,
+    )
+
+
+def _written_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("shard-*") if SHARD_FILE.fullmatch(file.name))
 
 
 def _free_bytes(path: Path) -> int:

@@ -8,7 +8,7 @@ for bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,14 +20,20 @@ import numpy.typing as npt
 from melgrid.errors import ParameterError
 from melgrid.params import Cqt, Feature, Waveform
 from melgrid.params.spectral import Spectral
-from melgrid.preprocess.signal import Part, SignalKey, mix, part_of, resample, signal_key
+from melgrid.preprocess.audio.signal import Part, SignalKey, part_of, signal_key, signals
 from melgrid.transforms import Framing, Tap, finish, framing_of, num_frames, plan_of, spectra, tap_of
 
 __all__ = ["Plan", "Spectrum", "compile_plan", "compute"]
 
 Float32 = npt.NDArray[np.float32]
 Values = npt.NDArray[Any]
-Stage = Callable[[str], AbstractContextManager[Any]]
+Stage = Callable[[str, Sequence[Feature]], AbstractContextManager[Callable[[str, float], object] | None]]
+"""Entered around a piece of work, with its name and the features that share it; may yield a function to be told that
+so many seconds of it belong under another name."""
+
+
+def _untold(name: str, features: Sequence[Feature]) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -73,17 +79,15 @@ class Plan:
     spectra: tuple[Spectrum, ...]
     direct: tuple[Waveform | Cqt, ...]
 
-    def run(
-        self, samples: Float32, sr: int, *, stage: Stage = lambda name: nullcontext()
-    ) -> Iterator[tuple[Feature, Values, int]]:
+    def run(self, samples: Float32, sr: int, *, stage: Stage = _untold) -> Iterator[tuple[Feature, Values, int]]:
         """Compute all features of one clip.
 
         Parameters
         ----------
         samples : ndarray of float32, shape (n_samples, n_channels), full scale +-1
         sr : int, Hz
-        stage : callable(name) -> context manager
-            Entered around the work of "resample" and "spectrum".
+        stage : callable(name, features) -> context manager
+            Entered around the work of "resample", "spectrum" and "bands".
 
         Yields
         ------
@@ -98,18 +102,10 @@ class Plan:
         ClipError
             The clip does not have the channels that a feature keeps.
         """
-        mixed: dict[int | None, Float32] = {}
-
-        def signal(key: SignalKey) -> Float32:
-            channels, target, res_type = key
-            if channels not in mixed:
-                mixed[channels] = mix(samples, channels)
-            return resample(mixed[channels], sr, target, res_type)
-
-        return self.run_signals(signal, stage=stage)
+        return self.run_signals(signals(samples, sr), stage=stage)
 
     def run_signals(
-        self, signal: Callable[[SignalKey], Float32], *, stage: Stage = lambda name: nullcontext()
+        self, signal: Callable[[SignalKey], Float32], *, stage: Stage = _untold
     ) -> Iterator[tuple[Feature, Values, int]]:
         """Compute all features of one clip from its mixed and resampled signals.
 
@@ -117,7 +113,7 @@ class Plan:
         ----------
         signal : callable(SignalKey) -> ndarray of float32, shape (n_samples,) or (channels, n_samples)
             Called once for each of `signals`.
-        stage : callable(name) -> context manager
+        stage : callable(name, features) -> context manager
             As for `run`.
 
         Yields
@@ -126,10 +122,11 @@ class Plan:
             As for `run`.
         """
         for key in self.signals:
-            with stage("resample"):
+            users = [feature for feature in self.features if signal_key(feature) == key]
+            with stage("resample", users):
                 y = signal(key)
             for part in (p for p in self.parts if p.signal == key):
-                with stage("resample"):
+                with stage("resample", users):
                     windows = part.windows(y)
                 for feature, values in self._transform(part, windows, y.shape[-1], stage):
                     yield feature, values, y.shape[-1]
@@ -139,15 +136,18 @@ class Plan:
     ) -> Iterator[tuple[Feature, Values]]:
         """Compute the features of one part of a signal of `n_samples`."""
         for spectrum in (s for s in self.spectra if s.part == part):
-            with stage("spectrum"):
-                taken = [_per_channel(window, partial(_taken, spectrum)) for window in windows]
+            with stage("spectrum", [feature for feature, _ in spectrum.users]) as credit:
+                told = partial(credit, "bands") if credit else None
+                taken = [_per_channel(window, partial(_taken, spectrum, told)) for window in windows]
+            numbers = [number for _, number in spectrum.users]
             for feature, number in spectrum.users:
-                with stage("spectrum"):
-                    values = _finished(feature, [outputs[number] for outputs in taken], n_samples)
+                with stage("bands", [feature]):
+                    sources = [outputs[number] for outputs in taken]
+                    values = _finished(feature, sources, n_samples, overwrite=numbers.count(number) == 1)
                 yield feature, values
         octaves: list[list[dict[Any, Any]]] = [[{} for _ in range(part.signal[0] or 1)] for _ in windows]
         for whole in (f for f in self.direct if part_of(f) == part):
-            with stage("spectrum"):
+            with stage("bands", [whole]):
                 sources = [_from_signal(whole, *each) for each in zip(windows, octaves, strict=True)]
                 values = _finished(whole, sources, n_samples, overwrite=isinstance(whole, Cqt))
             yield whole, values
@@ -174,8 +174,8 @@ class Plan:
         return "\n".join(lines)
 
 
-def _taken(spectrum: Spectrum, channel: Float32, _: int) -> list[Values]:
-    return spectra(channel, spectrum.framing, spectrum.taps)
+def _taken(spectrum: Spectrum, told: Callable[[float], object] | None, channel: Float32, _: int) -> list[Values]:
+    return spectra(channel, spectrum.framing, spectrum.taps, on_bands=told)
 
 
 def compile_plan(features: Iterable[Feature]) -> Plan:

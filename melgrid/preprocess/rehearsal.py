@@ -39,11 +39,14 @@ class Rehearsal:
         Time to publish a shard of all features.
     clips : int
         Clips that were measured.
+    shares : dict of str to float
+        Share of the time that each feature takes, by id; they sum to 1.
     """
 
     clip_seconds: float
     shard_seconds: float
     clips: int
+    shares: dict[str, float]
 
     def wall_seconds(self, clips: int, shards: int, jobs: int) -> float:
         """Extrapolate to a run.
@@ -80,8 +83,15 @@ def rehearse(dataset: Dataset, features: tuple[Feature, ...]) -> Rehearsal | Non
         return None
     chosen = np.concatenate([chosen[:1].repeat(max(0, _WARM_UP + 2 - len(chosen))), chosen])
     sample = replace(dataset, clips=dataset.clips.iloc[chosen].reset_index(drop=True))
-    rows = clip_rows(sample).assign(
-        clip_id=[f"{number:04d}" for number in range(len(chosen))],  # a clip may be there twice
+    rows = clip_rows(sample)
+    names = [f"{number:04d}" for number in range(len(chosen))]  # a clip may be there twice
+    if "parent" in rows:
+        pairs = zip(rows["clip_id"], rows["parent"], strict=True)
+        suffixes = [clip_id[len(parent) :] if parent else "" for clip_id, parent in pairs]
+        rows["parent"] = [name if suffix else None for name, suffix in zip(names, suffixes, strict=True)]
+        names = [name + suffix for name, suffix in zip(names, suffixes, strict=True)]
+    rows = rows.assign(
+        clip_id=names,
         shard=0,
         row=range(len(chosen)),
         known_bad=None,
@@ -90,12 +100,16 @@ def rehearse(dataset: Dataset, features: tuple[Feature, ...]) -> Rehearsal | Non
     times: list[float] = []
     with TemporaryDirectory() as folder, quiet_stderr():
         task = ShardTask(str(dataset.root), folder, 0, features, About(dataset=dataset.name), rows)
-        run_shard(task, lambda row: times.append(time.perf_counter()), lambda clip: None)
+        run_shard(replace(task, clips=rows[:_WARM_UP], probe=True), lambda row: None, lambda clip: None)
+        task = replace(task, clips=rows[_WARM_UP:].assign(row=range(len(rows) - _WARM_UP)))
+        result = run_shard(task, lambda row: times.append(time.perf_counter()), lambda clip: None)
         end = time.perf_counter()
-    costs = np.diff(times)[_WARM_UP:]  # where the last clip ends and publishing begins is not told
+    costs = np.diff(times)  # where the last clip ends and publishing begins is not told
     measured = chosen[_WARM_UP : _WARM_UP + len(costs)]
     seconds, _ = clip_seconds(dataset)
     # The sample's clips may be longer or shorter than the corpus's.
     share = float(np.mean(seconds[good])) / max(float(np.mean(seconds[measured])), 1e-9)
     mean = float(np.mean(costs))
-    return Rehearsal(mean * share, max(0.0, end - times[-1] - mean), len(costs))
+    total = sum(result.feature_seconds.values())
+    shares = {feature: seconds / total for feature, seconds in result.feature_seconds.items()}
+    return Rehearsal(mean * share, max(0.0, end - times[-1] - mean), len(costs), shares)

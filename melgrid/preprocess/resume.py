@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from melgrid.errors import ShardError, StoreError
 from melgrid.params import Feature, Waveform
-from melgrid.preprocess.signal import SignalKey, signal_key
+from melgrid.preprocess.audio.signal import SignalKey, signal_key
 from melgrid.preprocess.task import ShardTask
 from melgrid.store import About, Manifest, ShardInfo
-from melgrid.store.adoption import adopt, source_digests
-from melgrid.store.shard_info import SHARD_FILE, read_arrays, shard_name
+from melgrid.store.checks.adoption import adopt, source_digests
+from melgrid.store.checks.unlisted import shards_lacking
+from melgrid.store.shards.shard_info import SHARD_FILE, read_arrays, shard_name
 
-__all__ = ["FailedClips", "Infos", "failed_clips", "outstanding"]
+__all__ = ["FailedClips", "Infos", "every_task", "failed_clips", "outstanding", "remaining"]
 
 Infos = dict[tuple[str, int], ShardInfo]
 """Shards of a run, by feature id and number."""
@@ -46,30 +49,60 @@ def outstanding(
     """
     tasks: list[ShardTask] = []
     done: Infos = {}
-    waveforms = _stored_waveforms(manifest, template.about)
-    if {signal_key(feature) for feature in missing} <= waveforms.keys():
-        template = replace(template, waveforms=waveforms)  # else something must be decoded, which then serves all
-    for number, clips in table.groupby("shard", sort=True):
-        index = int(str(number))
-        rows = clips.reset_index(drop=True)
-        lacking = []
-        for feature in missing:
-            path = Path(template.store) / feature.id / shard_name(index)
-            info = _adopted(path, template, feature, rows)
-            if info is None:
-                lacking.append(feature)
-            else:
-                done[feature.id, index] = info
-                # The files must still be those that this shard was made of.
-                known = pd.Series(source_digests(path), index=rows.index, dtype=object)
-                rows = rows.assign(source_sha256=rows["source_sha256"].astype(object).where(known.isna(), known))
-        if lacking:
-            tasks.append(replace(template, index=index, features=tuple(lacking), clips=rows))
+    for task in every_task(template, missing, manifest, table):
+        left, infos = remaining(task)
+        done |= {(feature, task.index): info for feature, info in infos.items()}
+        if left.features:
+            tasks.append(left)
     return tasks, done
 
 
-def _stored_waveforms(manifest: Manifest, about: About) -> dict[SignalKey, str]:
-    """Feature sets that hold whole signals as they would be decoded, mixed and resampled now."""
+def every_task(
+    template: ShardTask, missing: tuple[Feature, ...], manifest: Manifest, table: pd.DataFrame
+) -> Iterator[ShardTask]:
+    """Yield a task for each shard, as if none of the missing features had any; see `outstanding`."""
+    waveforms = _stored_waveforms(manifest, template.about, table["shard"].to_numpy())
+    if {signal_key(feature) for feature in missing} <= waveforms.keys():
+        template = replace(template, waveforms=waveforms)  # else something must be decoded, which then serves all
+    for number, clips in table.groupby("shard", sort=True):
+        yield replace(template, index=int(str(number)), features=missing, clips=clips.reset_index(drop=True))
+
+
+def remaining(task: ShardTask) -> tuple[ShardTask, dict[str, ShardInfo]]:
+    """Take over what has been published of a task, or remove it where this run would write something else.
+
+    Parameters
+    ----------
+    task : ShardTask
+
+    Returns
+    -------
+    task : ShardTask
+        With the features that are left; perhaps none.
+    done : dict of str to ShardInfo
+        By feature id.
+    """
+    if task.probe:
+        return task, {}
+    rows, lacking, done = task.clips, [], {}
+    for feature in task.features:
+        generation = task.generations.get(feature.id, 0)
+        path = Path(task.store) / feature.id / shard_name(task.index, generation)
+        # Of another generation: clips are tried again to see what happens now, not what did.
+        info = None if generation else _adopted(path, task, feature, rows)
+        if info is None:
+            path.unlink(missing_ok=True)
+            lacking.append(feature)
+        else:
+            done[feature.id] = info
+            # The files must still be those that this shard was made of.
+            known = pd.Series(source_digests(path), index=rows.index, dtype=object)
+            rows = rows.assign(source_sha256=rows["source_sha256"].astype(object).where(known.isna(), known))
+    return replace(task, features=tuple(lacking), clips=rows), done
+
+
+def _stored_waveforms(manifest: Manifest, about: About, shards: NDArray[np.int32]) -> dict[SignalKey, str]:
+    """Feature sets that hold the whole signals of all clips as they would be decoded, mixed and resampled now."""
     found = {}
     for feature_id in manifest.features:
         record = manifest.feature(feature_id)
@@ -79,17 +112,18 @@ def _stored_waveforms(manifest: Manifest, about: About) -> dict[SignalKey, str]:
             channels=record.feature.channels,
             res_type=record.feature.res_type,
         ) and {**record.versions, "melgrid": ""} == {**about.versions, "melgrid": ""}:
+            if shards_lacking(record, shards):
+                continue  # later clips are being added
             found[signal_key(record.feature)] = feature_id
     return found
 
 
-def _adopted(path: Path, template: ShardTask, feature: Feature, rows: pd.DataFrame) -> ShardInfo | None:
+def _adopted(path: Path, task: ShardTask, feature: Feature, rows: pd.DataFrame) -> ShardInfo | None:
     if not path.exists():
         return None
     try:
-        return adopt(path, feature, template.about, rows)
+        return adopt(path, feature, task.about, rows)
     except StoreError:
-        path.unlink()
         return None
 
 

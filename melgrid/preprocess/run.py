@@ -2,107 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
 from melgrid.errors import MismatchError
 from melgrid.params import Feature, Grid
-from melgrid.preprocess.clips import clip_rows, dealt, known_bad, native_rate, take
-from melgrid.preprocess.forecast import Forecast, forecast
-from melgrid.preprocess.plan import Plan, compile_plan
+from melgrid.preprocess.clips import clip_rows, dealt, known_bad
+from melgrid.preprocess.engine.engine import Engine, engine_for
+from melgrid.preprocess.engine.share import Share
+from melgrid.preprocess.engine.supervisor import Limits
+from melgrid.preprocess.forecast import clip_seconds
+from melgrid.preprocess.outlook import chosen, resolve_features
 from melgrid.preprocess.progress import progress as show_progress
-from melgrid.preprocess.rehearsal import rehearse
-from melgrid.preprocess.resume import Infos, failed_clips, outstanding
+from melgrid.preprocess.resume import Infos, every_task, failed_clips, outstanding
 from melgrid.preprocess.summary import RunSummary
-from melgrid.preprocess.supervisor import Limits
 from melgrid.preprocess.task import ClipDone, ShardTask
 from melgrid.preprocess.trouble import disk_trouble
 from melgrid.preprocess.versions import versions_in_force
-from melgrid.preprocess.workers import Workers
 from melgrid.store import About, Manifest, ShardInfo, create_store, lock, sweep
 
 if TYPE_CHECKING:
     from melgrid.datasets import Dataset
 
-__all__ = ["RunSummary", "prepare", "resolve_features", "run"]
-
-
-def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature]) -> tuple[Feature, ...]:
-    """Turn what a caller calls a grid into features, learning the corpus's rate where a grid asks for it.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    grid : Grid, Feature or iterable of Feature
-
-    Returns
-    -------
-    tuple of Feature, without repeats
-
-    Raises
-    ------
-    ParameterError
-    """
-    if isinstance(grid, Feature):
-        return (grid,)
-    if isinstance(grid, Grid):
-        return grid.resolve(native_rate(dataset) if grid.needs_native else None)
-    return tuple(dict.fromkeys(grid))
-
-
-def prepare(
-    dataset: Dataset,
-    grid: Grid | Feature | Iterable[Feature],
-    store: str | Path,
-    *,
-    limit: int | None = None,
-    jobs: int | None = None,
-    shard_mb: int = 128,
-    timed: bool = False,
-) -> tuple[Forecast, Plan | None]:
-    """Say what `run` with the same arguments would do; write nothing.
-
-    Parameters
-    ----------
-    dataset, grid, store, limit, jobs, shard_mb
-        As for `run`.
-    timed : bool
-        Also try a few clips, in a temporary folder, and say how long the run will take.
-
-    Returns
-    -------
-    forecast : Forecast
-    plan : Plan or None
-        None when the store has all features.
-
-    Raises
-    ------
-    ParameterError
-        The grid breaks a rule.
-    """
-    dataset = take(dataset, limit)
-    features = resolve_features(dataset, grid)
-    path = Path(store)
-    done = frozenset(Manifest.load(path).features if (path / "store.json").exists() else ())
-    missing = tuple(feature for feature in features if feature.id not in done)
-    coming = forecast(dataset, features, path, done)
-    if not missing:
-        return coming, None
-    if timed and (rehearsal := rehearse(dataset, missing)):
-        rows = dealt(clip_rows(dataset), features, dataset.nominal_seconds, shard_mb << 20)
-        seconds = rehearsal.wall_seconds(len(rows), rows["shard"].nunique(), jobs or _processors())
-        coming = replace(coming, run_seconds=seconds)
-    return coming, compile_plan(missing)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+__all__ = ["RunSummary", "ending", "run", "table_of", "work"]
 
 
 def run(
@@ -118,6 +47,9 @@ def run(
     retry: bool = False,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     progress: bool = True,
+    executor: Literal["threads", "dask"] = "threads",
+    scheduler: Any = None,
+    task: str | None = None,
 ) -> RunSummary:
     """Compute every feature of a grid that a store lacks, decoding each clip once.
 
@@ -148,6 +80,16 @@ def run(
         Time and memory that one clip may cost, and how long its file may be.
     progress : bool
         Draw a bar on standard error.
+    executor : str
+        ``dask`` gives the shards to the workers of dask.distributed, which must see corpus and store under the same
+        paths; ``threads`` keeps to this machine.
+    scheduler : str, distributed.Client, cluster or None
+        Of dask: an address (``tcp://HOST:8786``), a scheduler file, or an object; None starts a cluster on this
+        machine. A named one also decides how many jobs there are.
+    task : str or None
+        ``K/N``: only the K-th of N shares of the shards, at the same time as others if need be, on this or other
+        machines that see the same store. When all are done, a run without it, or `melgrid.store.verify` with
+        ``repair=True``, puts the feature sets together.
 
     Returns
     -------
@@ -156,7 +98,7 @@ def run(
     Raises
     ------
     ParameterError
-        The grid breaks a rule.
+        The grid breaks a rule, or options do not go together.
     MismatchError
         The store was made from other clips, options or versions. Nothing is written.
     StoreError
@@ -165,7 +107,7 @@ def run(
         A clip failed and `on_error` says stop.
     """
     start = time.perf_counter()
-    dataset = take(dataset, limit)
+    dataset = chosen(dataset, grid, limit)
     features = resolve_features(dataset, grid)
     about = About(
         dataset=dataset.name,
@@ -173,13 +115,15 @@ def run(
         classes=dataset.classes,
         task=dataset.task,
         splits=dataset.splits,
-        versions=versions_in_force(),
+        versions=versions_in_force(dataset.options),
         nominal_seconds=dataset.nominal_seconds,
     )
     path = Path(store)
-    summary = RunSummary(str(path), jobs=jobs or _processors())
-    with disk_trouble(path, dataset, features), lock(path):
-        manifest = _open(path, about, dataset, features, shard_mb << 20, allow_mixed)
+    share = None if task is None else Share.parse(task)
+    engine = engine_for(executor, scheduler, share, limits, jobs, retry)
+    summary = RunSummary(str(path), task=task)
+    with disk_trouble(path, dataset, features), lock(path, shared=share is not None), ending(engine, path):
+        manifest = _open(path, about, dataset, features, shard_mb << 20, allow_mixed, share)
         present = tuple(feature for feature in features if feature.id in manifest.features)
         missing = tuple(feature for feature in features if feature.id not in manifest.features)
         template = ShardTask(
@@ -194,11 +138,17 @@ def run(
             longest_seconds=limits.audio_seconds,
         )
         if retry and present:
-            _retry(manifest, present, template, _table(manifest, dataset), summary, limits, progress)
+            _retry(manifest, present, template, table_of(manifest, dataset), summary, engine, progress)
+        if missing and share:
+            own = share.of(every_task(template, missing, manifest, table_of(manifest, dataset)))
+            summary.take_share(work(own, summary, engine, progress), manifest.clips())
+            summary.seconds = time.perf_counter() - start
+            summary.log(manifest.clips())
+            return summary
         if missing:
-            table = _table(manifest, dataset)
+            table = table_of(manifest, dataset)
             tasks, infos = outstanding(template, missing, manifest, table)
-            infos |= _work(tasks, summary, limits, progress)
+            infos |= work(tasks, summary, engine, progress)
             numbers = sorted(set(table["shard"]))
             _publish(manifest, {f: [infos[f.id, n] for n in numbers] for f in missing}, about, summary)
         clips = manifest.clips()
@@ -209,7 +159,31 @@ def run(
     return summary
 
 
+@contextmanager
+def ending(engine: Engine, path: Path) -> Iterator[None]:
+    """Whatever ends the run ends its workers, and what they had in hand goes."""
+    try:
+        yield
+    finally:
+        engine.close()
+        _sweep(path)
+
+
 def _open(
+    path: Path,
+    about: About,
+    dataset: Dataset,
+    features: tuple[Feature, ...],
+    shard_bytes: int,
+    allow_mixed: bool,
+    share: Share | None,
+) -> Manifest:
+    """Make the store, or see that it is the right one; of several shares one does, the others wait for it."""
+    with lock(path, "deal", wait=partial(time.sleep, 0.05)) if share else nullcontext():
+        return _opened(path, about, dataset, features, shard_bytes, allow_mixed)
+
+
+def _opened(
     path: Path, about: About, dataset: Dataset, features: tuple[Feature, ...], shard_bytes: int, allow_mixed: bool
 ) -> Manifest:
     rows = clip_rows(dataset)
@@ -220,8 +194,8 @@ def _open(
     manifest.check_matches(about, allow_mixed=allow_mixed)
     if new := manifest.check_clips(rows):
         raise MismatchError(
-            f"{path}: the corpus has {len(new)} clips that the store was made without (e.g. {new[0]}); use the subset "
-            "and limit of the first run, or another --store"
+            f"{path}: the corpus has {len(new)} clips that the store was made without (e.g. {new[0]}); melgrid "
+            "add-clips adds them; or use the subset and limit of the first run, or another --store"
         )
     manifest.settle()
     return manifest
@@ -233,9 +207,11 @@ def _sweep(path: Path) -> None:
         sweep(folder)
 
 
-def _table(manifest: Manifest, dataset: Dataset) -> pd.DataFrame:
+def table_of(manifest: Manifest, dataset: Dataset) -> pd.DataFrame:
+    """The store's clips, with what the corpus knows of them before they are read."""
     table = manifest.clips()
-    return table.assign(known_bad=known_bad(dataset, table))
+    seconds = pd.Series(clip_seconds(dataset)[0], index=dataset.clips["clip_id"])
+    return table.assign(known_bad=known_bad(dataset, table), seconds=seconds.reindex(table["clip_id"]).to_numpy())
 
 
 def _publish(manifest: Manifest, tables: dict[Feature, list[ShardInfo]], about: About, summary: RunSummary) -> None:
@@ -253,7 +229,7 @@ def _retry(
     template: ShardTask,
     table: pd.DataFrame,
     summary: RunSummary,
-    limits: Limits,
+    engine: Engine,
     progress: bool,
 ) -> None:
     """Try failed clips again, alone; where that helps, make the next generation of their shards."""
@@ -265,45 +241,40 @@ def _retry(
             works.setdefault(index, set()).add(clip.row)
 
     trying = replace(template, on_error="quarantine")
-    _work([entry.attempt(trying, table) for entry in failed], summary, limits, progress, seen)
+    work([entry.attempt(trying, table) for entry in failed], summary, engine, progress, seen)
     tasks = [task for e in failed if (task := e.again(template, table, works.get(e.index, set())))]
     if not tasks:
         return
-    infos = _work(tasks, summary, limits, progress)
+    infos = work(tasks, summary, engine, progress)
     gaining = [feature for feature in features if any(feature in task.features for task in tasks)]
     tables = {f: [infos.get((f.id, shard.index), shard) for shard in manifest.feature(f.id).shards] for f in gaining}
     _publish(manifest, tables, template.about, summary)
     summary.recovered = sum(map(len, works.values()))
 
 
-def _work(
+def work(
     tasks: list[ShardTask],
     summary: RunSummary,
-    limits: Limits,
+    engine: Engine,
     progress: bool,
     also_seen: Callable[[int, ClipDone], None] = lambda index, clip: None,
 ) -> Infos:
-    """Let worker processes do the tasks; whatever ends the run ends the workers."""
-    from joblib import Parallel, delayed
-
+    """Let an engine do the tasks."""
     infos: Infos = {}
     if not tasks:
         return infos
-    workers = Workers(limits)
-    summary.jobs = max(1, min(summary.jobs, len(tasks)))
-    try:
-        with show_progress(sum(len(task.clips) for task in tasks), summary, enabled=progress) as bar:
+    with show_progress(tasks, summary, engine, enabled=progress) as bar:
 
-            def seen(index: int, clip: ClipDone) -> None:
-                bar(index, clip)
-                also_seen(index, clip)
+        def seen(index: int, clip: ClipDone) -> None:
+            bar.seen(index, clip)
+            also_seen(index, clip)
 
-            parallel = Parallel(n_jobs=summary.jobs, backend="threading", return_as="generator_unordered", batch_size=1)
-            for result in parallel(delayed(workers.do)(task, seen) for task in tasks):
-                infos |= {(feature, result.index): info for feature, info in result.infos.items()}
-                for name, seconds in result.stage_seconds.items():
-                    summary.stage_seconds[name] += seconds
-    finally:
-        workers.close()
-        _sweep(Path(summary.store))
+        for result in engine.results(tasks, seen):
+            bar.published(result.index)
+            infos |= {(feature, result.index): info for feature, info in result.infos.items()}
+            for name, seconds in result.stage_seconds.items():
+                summary.stage_seconds[name] += seconds
+            for name, seconds in result.feature_seconds.items():
+                summary.feature_seconds[name] = summary.feature_seconds.get(name, 0.0) + seconds
+        summary.jobs = max(1, min(engine.jobs, len(tasks)))
     return infos

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,16 +16,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from melgrid.errors import ClipError, MelgridError, MismatchError, Reason
+from melgrid.errors import ClipError, MelgridError, MismatchError, Reason, StoreError
 from melgrid.params import Feature
-from melgrid.preprocess.decode import LONGEST_SECONDS, Audio, decode, read_bytes
+from melgrid.preprocess.audio.decode import LONGEST_SECONDS, Audio
+from melgrid.preprocess.audio.signal import Float32, SignalKey
+from melgrid.preprocess.audio.source import Source, place_of
 from melgrid.preprocess.plan import Plan, compile_plan
-from melgrid.preprocess.signal import Float32, SignalKey
 from melgrid.store import About, FeatureSet, ShardInfo, ShardWriter, open_store
 
 __all__ = ["STAGES", "ClipDone", "ShardResult", "ShardTask", "run_shard"]
 
-STAGES = ("read", "decode", "resample", "spectrum", "write")
+STAGES = ("read", "decode", "resample", "spectrum", "bands", "write")
 _WORDS = 300  # characters of a decoder's complaint that are kept
 
 
@@ -100,20 +100,31 @@ class ShardResult:
         By feature id.
     stage_seconds : dict of str to float
         Seconds in each of `STAGES`.
+    feature_seconds : dict of str to float
+        Seconds of each feature, by id; features that share a piece of work share its time.
     """
 
     index: int
     infos: dict[str, ShardInfo] = field(default_factory=dict)
     stage_seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    feature_seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time of the block to a stage."""
+    def stage(self, name: str, features: Sequence[Feature]) -> Iterator[Callable[[str, float], None]]:
+        """Add the time of the block to a stage and to features; yield a function that moves some to another stage."""
+
+        def credit(other: str, seconds: float) -> None:
+            self.stage_seconds[other] += seconds
+            self.stage_seconds[name] -= seconds
+
         start = time.perf_counter()
         try:
-            yield
+            yield credit
         finally:
-            self.stage_seconds[name] += time.perf_counter() - start
+            seconds = time.perf_counter() - start
+            self.stage_seconds[name] += seconds
+            for feature in features:
+                self.feature_seconds[feature.id] = self.feature_seconds.get(feature.id, 0.0) + seconds / len(features)
 
 
 @dataclass
@@ -180,9 +191,15 @@ def run_shard(task: ShardTask, started: Callable[[int], None], done: Callable[[C
                     generation=task.generations.get(feature.id, 0),
                 )
                 writers.append((feature, stack.enter_context(writer)))
-        for clip in task.clips.to_dict("records"):
+        clips = task.clips.to_dict("records")
+        source: Source | None = None
+        for number, clip in enumerate(clips):
             started(int(clip["row"]))
-            outcome = _compute(task, plan, clip, result)
+            if source is None:
+                source = Source(Path(task.root) / clip["path"], place_of(clip))
+            again = number + 1 < len(clips) and place_of(clips[number + 1]) == source.place
+            outcome = _compute(task, plan, clip, result, source, again)
+            source = source if again else None  # variants follow their parent: its file is decoded once
             if outcome.reason is not None and task.on_error == "stop":
                 raise MelgridError(f"clip {clip['clip_id']} ({clip['path']}): {outcome.reason}: {outcome.words}")
             if outcome.reason is not None and clip["row"] in task.keep:
@@ -190,13 +207,13 @@ def run_shard(task: ShardTask, started: Callable[[int], None], done: Callable[[C
                     f"clip {clip['clip_id']} ({clip['path']}) has features in the store, but gives none now "
                     f"({outcome.reason}: {outcome.words}); its shard stays as it is. Restore the file, then try again"
                 )
-            with result.stage("write"):
-                for feature, writer in writers:
+            for feature, writer in writers:
+                with result.stage("write", [feature]):
                     _append(writer, feature, outcome)
             rate, frames = outcome.native_sr, outcome.native_frames
             done(ClipDone(int(clip["row"]), frames / rate if rate and frames else 0.0, outcome.reason))
         # Together, since each waits for the disk: a file system flushes many files in the time of a few.
-        with result.stage("write"), ThreadPoolExecutor(len(writers) or 1) as pool:
+        with result.stage("write", task.features), ThreadPoolExecutor(len(writers) or 1) as pool:
             infos = pool.map(lambda pair: pair[1].publish(), writers)
             result.infos = {feature.id: info for (feature, _), info in zip(writers, infos, strict=True)}
     return result
@@ -207,7 +224,9 @@ def _plan(features: tuple[Feature, ...]) -> Plan:
     return compile_plan(features)
 
 
-def _compute(task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: ShardResult) -> _Outcome:
+def _compute(
+    task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: ShardResult, source: Source, again: bool
+) -> _Outcome:
     outcome = _Outcome()
     if clip["row"] in task.skip:
         outcome.fail(*task.skip[clip["row"]])
@@ -215,29 +234,15 @@ def _compute(task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: Shard
     if isinstance(clip["known_bad"], str):
         outcome.fail("known_bad", clip["known_bad"])
         return outcome
-    if task.waveforms:
-        return _compute_from_waveforms(task, plan, clip, result)
     complaints = _Complaints()
     try:
-        with result.stage("read"):
-            data = read_bytes(Path(task.root) / clip["path"])
-            outcome.source_sha256 = hashlib.sha256(data).hexdigest()
-        known = clip["source_sha256"]
-        if isinstance(known, str) and known != outcome.source_sha256 and not task.allow_mixed:
-            raise MismatchError(
-                f"{clip['path']} (clip {clip['clip_id']}) has changed since this store was made: its SHA-256 was "
-                f"{known[:12]}..., now {outcome.source_sha256[:12]}...; restore the file, make a new store, or say "
-                "--allow-mixed"
-            )
-        with result.stage("decode"):
-            audio = decode(data, clip["path"], task.longest_seconds)
-        outcome.native_sr, outcome.native_channels = audio.sr, audio.samples.shape[1]
-        audio = cut(audio, clip["start"], clip["end"])
-        outcome.native_frames = len(audio.samples)
-        outcome.take(plan.run(audio.samples, audio.sr, stage=result.stage))
+        if task.waveforms:
+            _take_from_waveforms(task, plan, clip, result, outcome)
+        else:
+            _take_from_file(task, plan, clip, result, outcome, source, again)
     except ClipError as error:
         outcome.fail(error.code, f"{error.message} {complaints.read()}")
-    except MismatchError:
+    except StoreError:
         raise
     except MemoryError:
         outcome.fail("crashed", f"wants more memory than a worker may have {complaints.read()}")
@@ -246,24 +251,51 @@ def _compute(task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: Shard
     return outcome
 
 
-def _compute_from_waveforms(task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: ShardResult) -> _Outcome:
+def _take_from_file(
+    task: ShardTask,
+    plan: Plan,
+    clip: Mapping[Any, Any],
+    result: ShardResult,
+    outcome: _Outcome,
+    source: Source,
+    again: bool,
+) -> None:
+    with result.stage("read", task.features):
+        outcome.source_sha256 = source.read()
+    known = clip["source_sha256"]
+    if isinstance(known, str) and known != outcome.source_sha256 and not task.allow_mixed:
+        raise MismatchError(
+            f"{clip['path']} (clip {clip['clip_id']}) has changed since this store was made: its SHA-256 was "
+            f"{known[:12]}..., now {outcome.source_sha256[:12]}...; restore the file, make a new store, or say "
+            "--allow-mixed"
+        )
+    with result.stage("decode", task.features):
+        audio = source.decode(task.longest_seconds)
+    outcome.native_sr, outcome.native_channels = audio.sr, audio.samples.shape[1]
+    audio = cut(audio, clip["start"], clip["end"])
+    outcome.native_frames = len(audio.samples)
+    outcome.take(plan.run_signals(source.signal_of(clip, audio, again=again), stage=result.stage))
+
+
+def _take_from_waveforms(
+    task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: ShardResult, outcome: _Outcome
+) -> None:
     """The same from signals that the store has already."""
-    outcome = _Outcome(source_sha256=clip["source_sha256"])
+    outcome.source_sha256 = clip["source_sha256"]
     outcome.native_sr, outcome.native_channels, outcome.native_frames = (
         None if pd.isna(clip[name]) else int(clip[name]) for name in ("native_sr", "native_channels", "native_frames")
     )
     if clip["status"] == "failed":
         code, _, words = str(clip["reason"]).partition(": ")
         outcome.fail(cast("Reason", code), words)
-        return outcome
+        return
 
     def signal(key: SignalKey) -> Float32:
-        with result.stage("read"):
+        with result.stage("read", task.features):
             samples = _waveforms(task.store, task.waveforms[key])[clip["clip_id"]][:, 0]
         return np.ascontiguousarray(samples.T)
 
     outcome.take(plan.run_signals(signal, stage=result.stage))
-    return outcome
 
 
 @lru_cache(maxsize=8)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from melgrid.errors import StoreError
 from melgrid.params import Feature
 from melgrid.preprocess.forecast import forecast
-from melgrid.store.shard_info import SHARD_FILE
 
 if TYPE_CHECKING:
     from melgrid.datasets import Dataset
@@ -55,13 +54,7 @@ def disk_trouble(path: Path, dataset: Dataset, features: tuple[Feature, ...]) ->
 
 
 def _full(path: Path, dataset: Dataset, features: tuple[Feature, ...]) -> str:
-    present = {
-        feature.id: sum(
-            file.stat().st_size for file in (path / feature.id).glob("*") if SHARD_FILE.fullmatch(file.name)
-        )
-        for feature in features
-    }
-    needed = sum(max(0, row.high - present[row.feature.id]) for row in forecast(dataset, features, path).features)
+    needed = forecast(dataset, features, path).high
     # The room of files that are given up is free again only when their last descriptor is closed.
     free = shutil.disk_usage(path).free
     return (

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from melgrid.store.about import About
-    from melgrid.store.faults import Fault, verify
+    from melgrid.store.checks.faults import Fault, verify
+    from melgrid.store.exchange.export import export
     from melgrid.store.feature_set import FeatureSet
     from melgrid.store.manifest import Manifest, create_store, lock, sweep
+    from melgrid.store.removal import Removal, remove
     from melgrid.store.selection import Selection
-    from melgrid.store.shard import ShardInfo, ShardWriter, read_shard_info
+    from melgrid.store.shards.shard import ShardInfo, ShardWriter, read_shard_info
     from melgrid.store.statistics import Statistics
     from melgrid.store.store import Store, open_store
 
@@ -37,24 +39,31 @@ __all__ = [
     # checking
     "Fault",
     "verify",
+    # taking out
+    "Removal",
+    "export",
+    "remove",
 ]
 
 _HOMES = {
     "About": "about",
-    "Fault": "faults",
+    "Fault": "checks.faults",
     "FeatureSet": "feature_set",
     "Manifest": "manifest",
+    "Removal": "removal",
     "Selection": "selection",
-    "ShardInfo": "shard_info",
-    "ShardWriter": "shard",
+    "ShardInfo": "shards.shard_info",
+    "ShardWriter": "shards.shard",
     "Statistics": "statistics",
     "Store": "store",
     "create_store": "manifest",
+    "export": "exchange.export",
     "lock": "disk",
     "open_store": "store",
-    "read_shard_info": "shard_info",
+    "read_shard_info": "shards.shard_info",
+    "remove": "removal",
     "sweep": "disk",
-    "verify": "faults",
+    "verify": "checks.faults",
 }
 
 

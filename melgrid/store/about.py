@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from melgrid.errors import StoreError
-from melgrid.params import KINDS, Feature, canonical_json
+from melgrid.params import KINDS, Derived, Feature, canonical_json
 
 __all__ = ["About", "restore_feature"]
 
@@ -100,7 +100,8 @@ def restore_feature(canonical: dict[str, Any]) -> Feature:
     StoreError
         These are no canonical parameters of a feature that this version knows.
     """
-    kind = KINDS.get(str(canonical.get("kind")))
+    kinds: dict[str, type[Feature]] = {**KINDS, "derived": Derived}
+    kind = kinds.get(str(canonical.get("kind")))
     if kind is None:
         raise StoreError(
             f"feature kind {canonical.get('kind')!r} is unknown; known: {', '.join(KINDS)}. Was a newer melgrid used?"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Container
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from melgrid.errors import StoreError
 from melgrid.store.about import About
+from melgrid.store.intervals import Intervals
+from melgrid.store.plain import label_lists, objects
 
 __all__ = ["COLUMNS", "ClipTable", "check_labels", "table_to_bytes", "with_all_columns"]
 
@@ -40,6 +43,11 @@ SCHEMA = pa.schema(
     ]
 )
 COLUMNS = tuple(SCHEMA.names)
+SPAN = pa.struct([("start", pa.float64()), ("end", pa.float64()), ("class", pa.int32())])
+FURTHER = {
+    "parent": pa.field("parent", pa.string()),  # of stores with variants of clips
+    "intervals": pa.field("intervals", pa.list_(SPAN)),  # of datasets with labels in time
+}
 MOST = 1000  # times, that a table may be larger than its file
 REPAIR = "melgrid verify --repair rebuilds it"
 DAMAGE = (OSError, pa.ArrowException, ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError)
@@ -52,11 +60,12 @@ def with_all_columns(clips: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     clips : DataFrame
-        At least clip_id, shard and row; columns of other names are refused.
+        At least clip_id, shard and row; columns of other names are refused, but for `parent`: id of the clip that a
+        variant was made of; and `intervals`: (start, end, class number) of labels in time, seconds in the source file.
 
     Returns
     -------
-    DataFrame with columns `COLUMNS` and a RangeIndex
+    DataFrame with columns `COLUMNS`, those of the further ones that `clips` has, and a RangeIndex
 
     Raises
     ------
@@ -64,7 +73,7 @@ def with_all_columns(clips: pd.DataFrame) -> pd.DataFrame:
         A column is missing or unknown, an id is empty or occurs twice, or rows of a shard have gaps.
     """
     missing = [name for name in REQUIRED if name not in clips]
-    unknown = [name for name in clips if name not in COLUMNS]
+    unknown = [name for name in clips if name not in COLUMNS and name not in FURTHER]
     if missing or unknown:
         raise StoreError(f"clip table: columns {missing} are missing, {unknown} are unknown; known: {list(COLUMNS)}")
     clips = clips.sort_values(["shard", "row"], kind="stable", ignore_index=True)
@@ -76,12 +85,16 @@ def with_all_columns(clips: pd.DataFrame) -> pd.DataFrame:
     if (clips["row"] != clips.groupby("shard").cumcount()).any() or (clips["row"] < 0).any():
         raise StoreError("clip table: the rows of a shard must be 0, 1, 2, ... without gaps")
     columns = {}
-    for name in COLUMNS:
+    schema = _schema(clips)
+    for name in schema.names:
         column = clips[name] if name in clips else pd.Series([None] * len(clips), dtype=object)
-        if name == "labels":
-            column = pd.Series([[] if value is None else list(value) for value in _nones(column)], dtype=object)
-        elif pa.types.is_string(SCHEMA.field(name).type):
-            column = pd.Series([value or None for value in _nones(column)], dtype=object)
+        if name in ("labels", "intervals"):
+            rows = [v if type(v) is list else [] if v is None else list(v) for v in objects(column)]
+            column = pd.Series(rows, dtype=object)
+        elif pa.types.is_string(schema.field(name).type):
+            texts = objects(column)
+            texts[texts == ""] = None
+            column = pd.Series(texts, dtype=object)
         columns[name] = column
     return pd.DataFrame(columns)
 
@@ -94,18 +107,28 @@ def check_labels(clips: pd.DataFrame, about: About) -> None:
     StoreError
         A label is no class, or a clip of task single has several.
     """
-    for clip_id, labels in zip(clips["clip_id"], clips["labels"], strict=True):
-        if labels and not 0 <= min(labels) <= max(labels) < len(about.classes):
-            raise StoreError(f"clip {clip_id!r}: labels {labels} are not among {len(about.classes)} classes")
-        if len(labels) > 1 and about.task != "multi":
-            raise StoreError(f"clip {clip_id!r}: has {len(labels)} labels, but the task is {about.task}")
+    count = clips["labels"].map(len).to_numpy(np.int64)
+    numbers = np.fromiter(chain.from_iterable(clips["labels"]), np.int64, int(count.sum()))
+    unknown = np.flatnonzero((numbers < 0) | (numbers >= len(about.classes)))
+    if len(unknown):
+        clip = clips.iloc[int(np.searchsorted(np.cumsum(count), unknown[0], side="right"))]
+        raise StoreError(
+            f"clip {clip['clip_id']!r}: labels {clip['labels']} are not among {len(about.classes)} classes"
+        )
+    if about.task != "multi" and count.max(initial=0) > 1:
+        clip = clips.iloc[int(count.argmax())]
+        raise StoreError(f"clip {clip['clip_id']!r}: has {count.max()} labels, but the task is {about.task}")
 
 
 def table_to_bytes(clips: pd.DataFrame) -> bytes:
     """Parquet file of a clip table with all columns; equal tables give equal bytes with equal pyarrow versions."""
-    arrays = [pa.array(_nones(clips[field.name]), type=field.type) for field in SCHEMA]
+    schema = _schema(clips)
+    columns: dict[str, Any] = {name: clips[name] for name in schema.names}
+    if "intervals" in columns:
+        columns["intervals"] = [[dict(zip(SPAN.names, s, strict=True)) for s in row] for row in columns["intervals"]]
+    arrays = [pa.array(columns[field.name], type=field.type, from_pandas=True) for field in schema]
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), buffer, compression="zstd")
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), buffer, compression="zstd")
     return buffer.getvalue()
 
 
@@ -124,11 +147,14 @@ class ClipTable:
     label_values : ndarray, shape (total labels,), int32
         Class indices of all clips, one clip after the other.
     label_offset : ndarray, shape (n + 1,), int64
+    intervals : Intervals or None
+        Labels in time, where the dataset has some.
     """
 
     def __init__(self, data: bytes, about: About) -> None:
         try:
             table = _read(data)
+            self.intervals = _intervals(table["intervals"]) if "intervals" in table.column_names else None
         except DAMAGE as error:
             raise StoreError(f"clips.parquet is damaged: {error}. melgrid verify --repair rebuilds it") from error
         self._table = table
@@ -138,7 +164,7 @@ class ClipTable:
         lengths = pc.list_value_length(table["labels"]).fill_null(0).to_numpy()
         self.label_values: NDArray[np.int32] = table["labels"].combine_chunks().flatten().to_numpy()
         self.label_offset: NDArray[np.int64] = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
-        labels = self.label_values
+        labels = self.label_values if self.intervals is None else np.append(self.label_values, self.intervals.classes)
         if len(labels) and not 0 <= labels.min() <= labels.max() < len(about.classes):
             raise StoreError(f"clips.parquet has labels beyond its {len(about.classes)} classes. {REPAIR}")
         if about.task != "multi" and len(lengths) and lengths.max() > 1:
@@ -160,17 +186,24 @@ class ClipTable:
     @cached_property
     def stored(self) -> pd.DataFrame:
         """The table as it is stored, labels as lists of class indices."""
-        frame = _pandas(self._table)
+        columns: dict[str, pd.Series[Any]] = {}
         for name in COLUMNS:
-            if pa.types.is_string(SCHEMA.field(name).type):
-                frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
-        frame["labels"] = [list(map(int, value)) for value in frame["labels"]]
-        return frame
+            if name == "labels":
+                columns[name] = pd.Series(label_lists(self.label_values, self.label_offset), dtype=object)
+            elif pa.types.is_string(SCHEMA.field(name).type):
+                columns[name] = pd.Series(_texts(self._table[name]), dtype=object)
+            else:
+                columns[name] = self.column(name)
+        if "parent" in self._table.column_names:
+            columns["parent"] = pd.Series(_texts(self._table["parent"]), dtype=object)
+        if self.intervals is not None:
+            columns["intervals"] = pd.Series(self.intervals.rows(), dtype=object)
+        return pd.DataFrame(columns)
 
     @cached_property
     def shown(self) -> pd.DataFrame:
         """The table as users see it: `label` (categorical), or for task multi `labels` (tuples of class names)."""
-        frame = _pandas(self._table.drop_columns(["labels"]))
+        frame = _pandas(self._table.select([name for name in COLUMNS if name != "labels"]))
         place = COLUMNS.index("labels")
         if self._about.task == "multi":
             names = np.array(self._about.classes, dtype=object)[self.label_values].tolist()
@@ -180,6 +213,10 @@ class ClipTable:
         else:
             classes = pd.Index(list(self._about.classes), dtype=object)
             frame.insert(place, "label", pd.Series(pd.Categorical.from_codes(self.single_labels(), classes)))
+        frame["parent"] = self.column("parent")
+        if self.intervals is not None:
+            named = [tuple((a, b, self._about.classes[c]) for a, b, c in row) for row in self.intervals.rows()]
+            frame["intervals"] = pd.Series(named, dtype=object)
         return frame
 
     def single_labels(self) -> NDArray[np.int64]:
@@ -195,8 +232,19 @@ class ClipTable:
         hot[np.repeat(np.arange(len(self)), np.diff(self.label_offset)), self.label_values] = 1
         return hot
 
+    @cached_property
+    def roots(self) -> NDArray[np.int64]:
+        """Place of the clip that each clip was made of, its own where it is no variant; shape (n,)."""
+        own = np.arange(len(self))
+        if "parent" not in self._table.column_names:
+            return own
+        found = self.position.get_indexer(pd.Index(_texts(self._table["parent"])))
+        return np.where(found < 0, own, found)
+
     def column(self, name: str) -> pd.Series[Any]:
         """Return one column other than labels, as users see it."""
+        if name == "parent" and name not in self._table.column_names:
+            return pd.Series([None] * len(self), dtype="str")
         return _pandas(self._table.select([name]))[name]
 
 
@@ -204,13 +252,15 @@ def _read(data: bytes) -> pa.Table:
     """Read a table as `table_to_bytes` writes it: not the answer to everything that Parquet can be."""
     with pq.ParquetFile(io.BytesIO(data), thrift_string_size_limit=len(data), thrift_container_size_limit=MOST) as file:
         metadata = file.metadata
-        if file.schema_arrow.remove_metadata() != SCHEMA:
+        schema = file.schema_arrow.remove_metadata()
+        further = [name for name in schema.names if name in FURTHER]
+        if schema != _schema(further):
             raise ValueError(f"has columns {file.schema_arrow.names}, not {SCHEMA.names}")
         unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
         # Ids and digests hardly shrink: nothing honest unpacks to much more, or to fewer bytes a clip.
         if not 0 <= metadata.num_rows <= MOST * len(data) or not 0 <= unpacked <= MOST * len(data):
             raise ValueError(f"claims {metadata.num_rows} clips and {unpacked} bytes in {len(data)}")
-        table = file.read(use_threads=False).cast(SCHEMA).combine_chunks()
+        table = file.read(use_threads=False).cast(schema).combine_chunks()
     table.validate(full=True)
     ordered = table["clip_id"].null_count == table["shard"].null_count == table["row"].null_count == 0
     shard, row = table["shard"].to_numpy(), table["row"].to_numpy()
@@ -222,10 +272,32 @@ def _read(data: bytes) -> pa.Table:
     return table
 
 
+def _schema(clips: Container[str]) -> pa.Schema:
+    """Types of a table's columns; of the further ones it has those that are in `clips`."""
+    return pa.schema([*SCHEMA, *(column for name, column in FURTHER.items() if name in clips)])
+
+
+def _intervals(column: pa.ChunkedArray) -> Intervals:
+    rows = column.combine_chunks()
+    spans = rows.flatten()
+    start, end, classes = (spans.field(name) for name in SPAN.names)
+    if rows.null_count or spans.null_count or start.null_count or end.null_count or classes.null_count:
+        raise ValueError("an interval is incomplete")
+    offset = np.concatenate([[0], np.cumsum(pc.list_value_length(rows).to_numpy(), dtype=np.int64)])
+    seconds = np.stack([start.to_numpy(), end.to_numpy()], axis=1)
+    if not (np.isfinite(seconds).all() and (seconds[:, 0] <= seconds[:, 1]).all()):
+        raise ValueError("an interval ends before it starts")
+    return Intervals(offset, seconds, classes.to_numpy())
+
+
 def _pandas(table: pa.Table) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     return frame
 
 
-def _nones(column: pd.Series[Any]) -> list[Any]:
-    return list(column.astype(object).where(column.notna(), None))
+def _texts(column: pa.ChunkedArray) -> NDArray[np.object_]:
+    """Texts as Python objects, equal ones as one object, None for none."""
+    encoded = column.combine_chunks().dictionary_encode()
+    texts = np.append(encoded.dictionary.to_numpy(zero_copy_only=False), [None])
+    found: NDArray[np.object_] = texts[encoded.indices.fill_null(len(texts) - 1).to_numpy()]
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,7 +34,7 @@ def clips_per_shard(clips: int, clip_bytes: float, shard_bytes: float) -> int:
 
 
 def deal(
-    clip_ids: Sequence[str], clips_per_shard: int, first_shard: int = 0
+    clip_ids: Sequence[str], clips_per_shard: int, first_shard: int = 0, parents: Sequence[str | None] | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Deal clips to shards in the order of the SHA-256 of their ids, so that every shard is a fair sample.
 
@@ -45,6 +46,8 @@ def deal(
         The last shard may have fewer.
     first_shard : int >= 0
         Number of the first shard; above 0 when clips join a store later.
+    parents : sequence of (str or None), optional
+        Id of the clip that a clip is a variant of. Variants follow their parent, so that one decoding serves all.
 
     Returns
     -------
@@ -58,9 +61,14 @@ def deal(
     if clips_per_shard < 1:
         raise ValueError(f"clips_per_shard={clips_per_shard}: must be at least 1")
     if len(set(clip_ids)) != len(clip_ids):
-        twice = next(c for c in clip_ids if list(clip_ids).count(c) > 1)
+        twice = Counter(clip_ids).most_common(1)[0][0]
         raise ValueError(f"clip id {twice!r} occurs twice")
-    digests = [hashlib.sha256(clip_id.encode()).digest() for clip_id in clip_ids]
-    place = np.empty(len(digests), np.int64)
-    place[sorted(range(len(digests)), key=digests.__getitem__)] = np.arange(len(digests))
+    roots = clip_ids if parents is None else [p or own for p, own in zip(parents, clip_ids, strict=True)]
+    digests = b"".join(hashlib.sha256(root.encode()).digest() for root in roots)
+    words = np.frombuffer(digests, ">u8").astype(np.uint64).reshape(-1, 4)
+    keys = [*words.T[::-1]]  # as bytes sort: the first word counts most
+    if parents is not None:
+        keys.insert(0, np.unique(np.array(clip_ids, object), return_inverse=True)[1])  # a parent's id is the shortest
+    place = np.empty(len(words), np.int64)
+    place[np.lexsort(keys)] = np.arange(len(words))
     return (first_shard + place // clips_per_shard).astype(np.int32), (place % clips_per_shard).astype(np.int32)

@@ -12,16 +12,16 @@ import os
 import secrets
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 from melgrid.errors import StoreError
 
-__all__ = ["lock", "publish_bytes", "publish_new", "reserve", "sweep", "temporary", "write_all"]
+__all__ = ["lock", "publish_bytes", "publish_new", "sweep", "temporary", "write_all"]
 
 UNSUPPORTED = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 NO_HARD_LINKS = UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EXDEV}
-RESERVE_STEP = 16 << 20  # at most; small files claim less
 
 
 def temporary(folder: Path, name: str) -> tuple[int, Path]:
@@ -56,7 +56,7 @@ def temporary(folder: Path, name: str) -> tuple[int, Path]:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove temporaries whose makers are gone.
+    """Remove temporaries and shard locks whose makers are gone.
 
     Parameters
     ----------
@@ -66,25 +66,28 @@ def sweep(folder: Path) -> list[Path]:
     -------
     list of Path, those removed; none where the file system has no locks, because then nobody can know
     """
-    return [path for path in stale(folder) if _remove(path)]
+    return [path for path in _abandoned(folder) if _remove(path)]
 
 
 def stale(folder: Path) -> list[Path]:
-    """Return the temporaries in `folder` whose makers are gone."""
-    found = []
-    for path in sorted(folder.glob(".*.tmp")):
+    """Return the temporaries and shard locks in `folder` whose makers are gone."""
+    return list(_abandoned(folder))
+
+
+def _abandoned(folder: Path) -> Iterator[Path]:
+    """Yield each while its lock is held, so that nobody can come to own it before it is removed."""
+    for path in sorted([*folder.glob(".*.tmp"), *folder.glob(".lock-*")]):
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
             continue
         try:
-            if _flock(fd):
-                found.append(path)
+            if _flock(fd) and os.fstat(fd).st_nlink:
+                yield path
         except BlockingIOError:
             pass
         finally:
             os.close(fd)
-    return found
 
 
 def write_all(fd: int, data: bytes | memoryview, position: int) -> None:
@@ -93,38 +96,6 @@ def write_all(fd: int, data: bytes | memoryview, position: int) -> None:
     while view:
         written = os.pwrite(fd, view, position)
         view, position = view[written:], position + written
-
-
-def reserve(fd: int, size: int) -> int:
-    """Claim disk blocks up to at least `size`, in large steps, so that a full disk is a plain error now.
-
-    Parameters
-    ----------
-    fd : int
-    size : int, bytes
-
-    Returns
-    -------
-    int, the size claimed; where the file system cannot reserve, a size that is never reached
-
-    Raises
-    ------
-    OSError
-        The disk is full.
-    """
-    claimed = size + min(max(size // 4, 1 << 20), RESERVE_STEP)
-    present = os.fstat(fd).st_size
-    if size <= present:
-        return present
-    try:
-        os.posix_fallocate(fd, present, claimed - present)
-    except AttributeError:
-        return 1 << 62
-    except OSError as error:
-        if error.errno not in UNSUPPORTED:
-            raise
-        return 1 << 62
-    return claimed
 
 
 def publish_new(temp: Path, final: Path) -> None:
@@ -186,58 +157,74 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock(store: Path, shard: int | None = None) -> Iterator[None]:
-    """Keep other producers away from a store, or from one of its shards.
+def lock(
+    store: Path,
+    part: int | Literal["deal"] | None = None,
+    *,
+    shared: bool = False,
+    wait: Callable[[], object] | None = None,
+) -> Iterator[None]:
+    """Keep other producers away from a store, or from a part of it.
 
-    Locks end with the process that holds them, however it ends.
+    Locks are `flock`'s, which end with the process that holds them, however it ends. Over NFS (version 4) and on
+    cluster file systems they hold between machines; the text in a lock file is for people and never judged.
 
     Parameters
     ----------
     store : Path
         Folder of the store; made when it does not exist.
-    shard : int or None
-        Number of a shard; None locks the store itself.
+    part : int, "deal" or None
+        Number of a shard, or the making of the manifest; None locks the store itself.
+    shared : bool
+        Let others in who share, too, and keep away who does not.
+    wait : callable or None
+        Called between attempts while somebody holds it; None gives up at once.
 
     Raises
     ------
     StoreError
         Somebody holds it; the message says who.
     """
-    what = str(store) if shard is None else f"shard {shard} of {store}"
+    name = f"{part:05d}" if isinstance(part, int) else part
+    what = str(store) if part is None else f"{'shard ' * isinstance(part, int)}{part} of {store}"
     store.mkdir(parents=True, exist_ok=True)
-    path = store / (".lock" if shard is None else f".lock-{shard:05d}")
-    fd = _acquire(path, what)
+    path = store / (".lock" if name is None else f".lock-{name}")
+    fd = _acquire(path, what, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, wait)
     try:
         os.ftruncate(fd, 0)
         write_all(fd, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if not shared:  # else others may hold it; who has it alone next removes it
+            path.unlink(missing_ok=True)
         os.close(fd)
 
 
-def _acquire(path: Path, what: str) -> int:
+def _acquire(path: Path, what: str, kind: int, wait: Callable[[], object] | None) -> int:
     while True:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            if not _flock(fd):
+            if not _flock(fd, kind):
                 warnings.warn(f"{path.parent} has no file locks: run only one producer at a time", stacklevel=5)
             if os.fstat(fd).st_nlink:  # else its holder has just finished and removed it
                 return fd
         except BlockingIOError:
             holder = os.pread(fd, 200, 0).decode(errors="replace").strip() or "another process"
-            os.close(fd)
-            raise StoreError(f"{what} is being written by {holder}; wait for it to end, or stop it") from None
+            if wait is None:
+                os.close(fd)
+                raise StoreError(f"{what} is being written by {holder}; wait for it to end, or stop it") from None
         except BaseException:
             os.close(fd)
             raise
         os.close(fd)
+        if wait is not None:
+            wait()
 
 
-def _flock(fd: int) -> bool:
+def _flock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:
     """Lock without waiting; False where the file system cannot, BlockingIOError when somebody else did."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         raise
     except OSError as error:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from melgrid.errors import ShardError, StoreError
-from melgrid.params import Feature
+from melgrid.params import Feature, canonical_json
 from melgrid.store.about import About, restore_feature
-from melgrid.store.encoding import item_shape
-from melgrid.store.shard_info import ShardInfo
+from melgrid.store.shards.encoding import item_shape
+from melgrid.store.shards.shard_info import ShardInfo
 
 __all__ = ["FeatureRecord"]
 
@@ -46,7 +46,8 @@ class FeatureRecord:
         numbers = [info.index for info in shards]
         if len(set(numbers)) != len(numbers):
             raise StoreError(f"{feature.id}: a shard occurs twice in {numbers}")
-        return cls(feature, shards, dict(about.versions), dict(about.options))
+        words = json.loads(canonical_json(about.canonical()))  # in the order in which the shards have them
+        return cls(feature, shards, words["versions"], words["options"])
 
     @classmethod
     def parse(cls, data: bytes, feature_id: str) -> FeatureRecord:
@@ -74,6 +75,11 @@ class FeatureRecord:
         if numbers != sorted(set(numbers)) or not all(isinstance(f, dict) for f in (record.versions, record.options)):
             raise StoreError(f"{feature_id}/feature.json: its shards are {numbers[:10]}, or versions are no table")
         return record
+
+    def up_to(self, shard: int) -> FeatureRecord:
+        """Return the record without shards of a higher number."""
+        shards = tuple(info for info in self.shards if info.index <= shard)
+        return self if len(shards) == len(self.shards) else replace(self, shards=shards)
 
     @property
     def mean_error(self) -> float:

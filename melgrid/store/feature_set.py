@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from melgrid.errors import ClipError, ShardError, StoreError
 from melgrid.params import Feature
 from melgrid.params.messages import nearest
-from melgrid.store.encoding import decode, encode, item_shape, stored_dtype
 from melgrid.store.feature_record import FeatureRecord
-from melgrid.store.reader import ShardFile, advise, read_spans
-from melgrid.store.shard_info import read_arrays
+from melgrid.store.shards.encoding import decode, encode, item_shape, stored_dtype
+from melgrid.store.shards.reader import ShardFiles
+from melgrid.store.shards.shard_info import read_arrays
 
 if TYPE_CHECKING:
     from melgrid.store.selection import Selection
@@ -90,10 +90,10 @@ class FeatureSet:
         return columns[0], columns[1], columns[2], columns[3]
 
     @cached_property
-    def _files(self) -> list[ShardFile]:
+    def _files(self) -> ShardFiles:
         folder = self.store.path / self.id
         self.record.check_sizes(folder)
-        return [ShardFile(folder / shard.file, shard.bytes, shard.data_offset) for shard in self.record.shards]
+        return ShardFiles(folder, self.record.shards)
 
     @cached_property
     def _row_of_clip(self) -> Ints:
@@ -116,6 +116,15 @@ class FeatureSet:
     def lengths(self) -> Ints:
         """Frames of each clip; shape (n,), int64."""
         return self._places[3]
+
+    @cached_property
+    def num_samples(self) -> Ints:
+        """Samples of each clip at the feature's rate, before any excerpt is taken; shape (n,), int64."""
+        counts = np.zeros(len(self.store.table), np.int64)
+        for shard in self.record.shards:
+            first, after = np.searchsorted(self.store.table.shard, [shard.index, shard.index + 1])
+            counts[first:after] = read_arrays(self.store.path / self.id / shard.file, "num_samples")[0]
+        return counts[self.clip_rows]
 
     def __len__(self) -> int:
         return len(self._places[0])
@@ -178,7 +187,7 @@ class FeatureSet:
         return decode(encode(np.array(values), self.feature)[0], self.feature)
 
     def decode(self, stored: NDArray[Any]) -> NDArray[Any]:
-        """Turn stored numbers, shape (..., *frame_shape), into float32 or complex64 values in the physical unit."""
+        """Turn stored numbers, whose last axes are `frame_shape`, into values in the physical unit."""
         return decode(stored, self.feature)
 
     def read(self, rows: Ints, starts: Ints, counts: Ints, out: NDArray[Any]) -> bool:
@@ -189,7 +198,7 @@ class FeatureSet:
         rows : ndarray, shape (n,), int64
             Into `clip_ids`.
         starts, counts : ndarray, shape (n,), int64, frames
-        out : ndarray, shape (n, longest, *frame_shape), type `dtype`, C-contiguous
+        out : ndarray, shape (n, longest) + frame_shape, type `dtype`, C-contiguous
             ``out[i, :counts[i]]`` is filled, the rest left as it is.
 
         Returns
@@ -217,7 +226,7 @@ class FeatureSet:
         ----------
         rows : ndarray, shape (n,), int64
             Into `clip_ids`.
-        out : ndarray, shape (lengths[rows].sum(), *frame_shape), type `dtype`, C-contiguous
+        out : ndarray, shape (lengths[rows].sum(),) + frame_shape, type `dtype`, C-contiguous
 
         Raises
         ------
@@ -238,7 +247,7 @@ class FeatureSet:
         rows, starts, counts = (np.asarray(a, np.int64) for a in (rows, starts, counts))
         _, shards, first, _ = self._places
         positions = (first[rows] + starts) * self._frame_bytes
-        advise(self._files, shards[rows], positions, counts * self._frame_bytes)
+        self._files.advise(shards[rows], positions, counts * self._frame_bytes)
 
     def _read(
         self, rows: Ints, starts: Ints, counts: Ints, out: NDArray[Any], tail: tuple[int, ...], places: Ints
@@ -260,8 +269,7 @@ class FeatureSet:
         if least == 0:
             some = np.flatnonzero(counts)
             rows, starts, counts, places = rows[some], starts[some], counts[some], places[some]
-        return read_spans(
-            self._files,
+        return self._files.read(
             shards[rows],
             (first[rows] + starts) * self._frame_bytes,
             counts * self._frame_bytes,
@@ -270,11 +278,14 @@ class FeatureSet:
             lambda span: str(self.clip_ids[rows[span]]),
         )
 
-    def select(self, **columns: Any) -> Selection:
+    def select(self, variants: bool = False, **columns: Any) -> Selection:
         """Return the clips whose columns have given values, unguarded against leaks.
 
         Parameters
         ----------
+        variants : bool
+            Also altered copies of clips, which `preprocess` makes when asked to augment; those that `clip_id` names
+            always count.
         **columns : value, list or range
             Of clip_id, label, split, fold or group; a clip must match all. Several labels mean any of them.
 
@@ -289,9 +300,15 @@ class FeatureSet:
         """
         from melgrid.store.split import select
 
-        return select(self, columns)
+        return select(self, columns, variants)
 
-    def split(self, allow_leaks: bool = False, seed: int = 0, **sides: dict[str, Any] | float) -> tuple[Selection, ...]:
+    def split(
+        self,
+        allow_leaks: bool = False,
+        seed: int = 0,
+        variants: Collection[str] | None = None,
+        **sides: dict[str, Any] | float,
+    ) -> tuple[Selection, ...]:
         """Return several selections that share no clip and no group.
 
         Parameters
@@ -300,6 +317,8 @@ class FeatureSet:
             Do not check.
         seed : int
             Of sides that are drawn.
+        variants : collection of str, optional
+            Sides that get altered copies of their clips as well; by default the one called train.
         **sides : dict or float
             Name of the side, and columns as for `select`; or shares of all clips, such as ``train=0.8, test=0.2``,
             which are drawn so that groups stay whole and classes keep their proportions as far as that allows.
@@ -312,7 +331,7 @@ class FeatureSet:
         Raises
         ------
         LeakError
-            A clip or group stands on two sides.
+            A clip, a clip and a variant of it, or a group stands on two sides.
         ParameterError
             A column or value is unknown, a side is empty, or there is no official split.
 
@@ -323,11 +342,17 @@ class FeatureSet:
         """
         from melgrid.store.split import split
 
-        return split(self, sides, allow_leaks, seed)
+        return split(self, sides, allow_leaks, seed, variants)
+
+    def _repr_html_(self) -> str:
+        from melgrid.store.views.notebook import feature_set_html
+
+        return feature_set_html(self)
 
     def __repr__(self) -> str:
         shape = ", ".join(["frames", *map(str, self.frame_shape)])
-        return f"<FeatureSet {self.id}: {sum(s.clips for s in self.record.shards)} clips ({shape}) {self.dtype.name}>"
+        clips = sum(shard.clips - shard.failed for shard in self.record.shards)
+        return f"<FeatureSet {self.id}: {clips} clips ({shape}) {self.dtype.name}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (str(self.store.path), self.id, self.record)

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 from melgrid.errors import StoreError
 from melgrid.params import Feature, canonical_json
 from melgrid.store.about import About
+from melgrid.store.checks.unlisted import unlisted
 from melgrid.store.disk import lock, publish_bytes, sweep
 from melgrid.store.feature_record import FeatureRecord
 from melgrid.store.mismatch import check_about, check_clips
-from melgrid.store.shard_info import ShardInfo
-from melgrid.store.whole_file import describes, write_whole_file
+from melgrid.store.shards.shard_info import ShardInfo
+from melgrid.store.shards.whole_file import describes, write_whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,7 @@ CLIPS = "clips.parquet"
 MANIFEST_FILE = re.compile(r"clips\.parquet|[a-z0-9][a-z0-9.-]*/feature\.json")
 OWN_NAMES = {CLIPS, "runs"}
 REPAIR = "melgrid verify --repair rebuilds it from the shards"
+REMOVED = ""  # stands for the digest of a file that is being removed
 
 
 @dataclass
@@ -99,6 +101,11 @@ class Manifest:
     def features(self) -> tuple[str, ...]:
         """Ids of the feature sets that readers see, sorted."""
         return tuple(sorted(name.split("/")[0] for name in self.files if name != CLIPS))
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of ``store.json``, over its canonical JSON, and of the files that it vouches for."""
+        return {"store.json": str(self._document()["sha256"]), **dict(sorted(self.files.items()))}
 
     def read(self, name: str) -> bytes:
         """Read a manifest file and check its digest.
@@ -215,7 +222,7 @@ class Manifest:
         ShardError
             A shard is absent or damaged.
         """
-        from melgrid.store.rebuild import outcomes
+        from melgrid.store.checks.rebuild import outcomes
 
         tables = {name: self.feature(name).shards for name in self.features} | dict(coming or {})
         shards = [self.path / name / shard.file for name in sorted(tables) for shard in tables[name]]
@@ -234,15 +241,16 @@ class Manifest:
         """
         import pandas as pd
 
-        from melgrid.store.clips import COLUMNS, with_all_columns
+        from melgrid.store.clips import with_all_columns
         from melgrid.store.deal import deal
 
         old = self.clips()
         first = int(old["shard"].max()) + 1 if len(old) else 0
-        shard, row = deal(clips["clip_id"].tolist(), clips_per_shard, first)
+        parents = clips["parent"].tolist() if "parent" in clips else None
+        shard, row = deal(clips["clip_id"].tolist(), clips_per_shard, first, parents)
         new = with_all_columns(clips.assign(shard=shard, row=row))
-        both = {name: [*old[name].astype(object), *new[name].astype(object)] for name in COLUMNS}
-        self.write_clips(pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in both.items()}))
+        parts = [table.astype(object) for table in (old, new)]
+        self.write_clips(pd.concat(parts, ignore_index=True))
 
     def add_feature_set(self, feature: Feature, infos: Sequence[ShardInfo], about: About | None = None) -> None:
         """Make a whole feature set visible to readers, or swap its shard table for a new generation.
@@ -267,7 +275,7 @@ class Manifest:
         record.check_sizes(folder)
         write_whole_file(folder, record)
         self._replace({f"{feature.id}/feature.json": record.to_bytes()})
-        _remove_others(folder, record)
+        self._remove_others(record)
 
     def _replace(self, contents: dict[str, bytes]) -> None:
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
@@ -281,6 +289,18 @@ class Manifest:
         self.pending = {}
         self._write()
 
+    def hide(self, feature_id: str) -> None:
+        """Stop listing a feature set, and note that its files have to go; see `melgrid.store.removal`."""
+        name = f"{feature_id}/feature.json"
+        del self.files[name]
+        self.pending = {**self.pending, name: REMOVED}
+        self._write()
+
+    def forget_hidden(self) -> None:
+        """Drop the notes of `hide`, once the files are gone."""
+        self.pending = {name: digest for name, digest in self.pending.items() if digest != REMOVED}
+        self._write()
+
     def settle(self) -> None:
         """Finish what a killed writer left: each file has its one right digest, each feature set its own files only.
 
@@ -289,6 +309,9 @@ class Manifest:
         StoreError
             The store is damaged.
         """
+        from melgrid.store.removal import finish_removals
+
+        finish_removals(self)
         for name in self.pending:
             digest = hashlib.sha256(self.read(name)).hexdigest()
             self.files[name] = digest
@@ -299,11 +322,18 @@ class Manifest:
         for feature_id in self.features:
             folder, record = self.path / feature_id, self.feature(feature_id)
             record.check_sizes(folder)  # else what seems to be too much may be all there is
-            removed |= _remove_others(folder, record)
+            removed |= self._remove_others(record)
             if not describes(folder, record):
                 write_whole_file(folder, record)
         if removed:
             self.gather_outcomes()
+
+    def _remove_others(self, record: FeatureRecord) -> bool:
+        """Remove shards of a feature set that are not in its table and never will be."""
+        _, stray = unlisted(self.path / record.feature.id, record, lambda: self.clips()["shard"].to_numpy())
+        for path in stray:
+            path.unlink()
+        return bool(stray)
 
     def _document(self) -> dict[str, Any]:
         body = {
@@ -324,15 +354,6 @@ class Manifest:
         publish_bytes(self.path / "store.json", self.to_bytes())
 
 
-def _remove_others(folder: Path, record: FeatureRecord) -> bool:
-    """Remove shards that are not in the table: older generations, and newer ones that a killed run did not add."""
-    own = {shard.file for shard in record.shards}
-    others = [path for path in folder.glob("shard-*.h5") if path.name not in own]
-    for path in others:
-        path.unlink()
-    return bool(others)
-
-
 def create_store(path: str | Path, about: About, clips: pd.DataFrame) -> Manifest:
     """Make a store without features.
 
@@ -351,12 +372,14 @@ def create_store(path: str | Path, about: About, clips: pd.DataFrame) -> Manifes
     Raises
     ------
     StoreError
-        There is a store already, or a folder with other files.
+        There is a store already, or one without its store.json, or a folder with other files.
     """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
     if (path / "store.json").exists():
         raise StoreError(f"{path}: is a store already")
+    if any(path.glob("*/shard-*.h5")):
+        raise StoreError(f"{path}: has feature sets, but no store.json. {REPAIR}")
     others = sorted(p.name for p in path.iterdir() if p.name not in OWN_NAMES and not p.name.startswith("."))
     if others:
         raise StoreError(f"{path}: has other files in it ({', '.join(others[:3])}); name an empty folder")

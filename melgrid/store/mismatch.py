@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from melgrid.errors import MismatchError
 from melgrid.store.about import About
+from melgrid.store.plain import objects
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +19,7 @@ __all__ = ["check_about", "check_clips"]
 
 # What --allow-mixed may let differ from one feature set to the next; each keeps its own.
 MIXABLE = ("versions", "options")
-COMPARED = ("path", "labels", "split", "fold", "group", "start", "end")
+COMPARED = ("path", "labels", "split", "fold", "group", "start", "end", "parent", "intervals")
 # A release of melgrid as such changes no number; its "engine" does.
 NOT_COMPARED = "melgrid"
 FIRST = 5
@@ -42,13 +44,17 @@ def check_clips(path: Path, stored: pd.DataFrame, clips: pd.DataFrame) -> list[s
     both = stored.set_index("clip_id").drop(index=gone)
     other = clips.set_index("clip_id").loc[both.index]
     lines = [f"{len(gone)} clips are no longer in the dataset ({', '.join(gone[:FIRST])})"] if gone else []
-    changed = [
-        f"{clip_id}: {name} is {now!r}, was {was!r}"
-        for name in COMPARED
-        if name in other
-        for clip_id, was, now in zip(other.index, _plain(both[name]), _plain(other[name]), strict=True)
-        if was != now
-    ]
+    changed = []
+    for name in COMPARED:
+        if name in other and name in both:
+            before, after = objects(both[name]), objects(other[name])
+            suspects = np.flatnonzero(before != after)  # few: what is equal needs no closer look
+            pairs = zip(_plain(before[suspects]), _plain(after[suspects]), strict=True)
+            changed += [
+                f"{clip_id}: {name} is {now!r}, was {was!r}"
+                for clip_id, (was, now) in zip(other.index[suspects], pairs, strict=True)
+                if was != now
+            ]
     lines += changed[:FIRST]
     if len(changed) > FIRST:
         lines.append(f"and {len(changed) - FIRST} more")
@@ -57,12 +63,12 @@ def check_clips(path: Path, stored: pd.DataFrame, clips: pd.DataFrame) -> list[s
     return new
 
 
-def _plain(column: pd.Series[Any]) -> list[Any]:
+def _plain(values: NDArray[np.object_]) -> list[Any]:
     """Values to compare: no labels and no text are none, as in the file."""
     plain: list[Any] = []
-    for value in column.astype(object).where(column.notna(), None):
+    for value in values:
         if isinstance(value, list | tuple | np.ndarray):
-            plain.append([int(item) for item in value] or None)
+            plain.append([tuple(item) if isinstance(item, list | tuple) else int(item) for item in value] or None)
         else:
             plain.append(None if value == "" else value)
     return plain

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from melgrid.errors import ParameterError
+from melgrid.store.fair_parts import fair_parts
 from melgrid.store.selection import Selection
 
 if TYPE_CHECKING:
@@ -22,7 +21,9 @@ __all__ = ["random_split"]
 _PARTS = 20  # sides are made of this many equal parts, so shares come in steps of 5 %
 
 
-def random_split(features: FeatureSet, shares: Mapping[str, float], seed: int) -> tuple[Selection, ...]:
+def random_split(
+    features: FeatureSet, shares: Mapping[str, float], seed: int, variants: Container[str] = ()
+) -> tuple[Selection, ...]:
     """Divide the clips of a feature set into sides of given sizes; see `FeatureSet.split`.
 
     Parameters
@@ -30,7 +31,9 @@ def random_split(features: FeatureSet, shares: Mapping[str, float], seed: int) -
     features : FeatureSet
     shares : mapping of str to float
         Of all clips; at most 1 together.
-    seed : int
+    seed : int in [0, 2**64)
+    variants : container of str
+        Sides that get the variants of their clips as well; shares are of the clips themselves.
 
     Returns
     -------
@@ -39,43 +42,80 @@ def random_split(features: FeatureSet, shares: Mapping[str, float], seed: int) -
     Raises
     ------
     ParameterError
-        The shares are not positive or exceed 1, or there are too few groups for them.
+        The shares are not positive or exceed 1, there are too few groups for them, or `seed` is out of range.
     """
     total = sum(shares.values())
     if any(share <= 0 for share in shares.values()) or total > 1 + 1e-9:
         raise ParameterError(f"shares {dict(shares)}: must be above 0 and at most 1 together")
-    groups, labels = _groups(features), _labels(features)
-    parts = _parts(groups, labels, seed)
-    number = int(parts.max()) + 1
-    bounds = np.rint(np.cumsum([0.0, *shares.values()]) * number).astype(int)
+    if not 0 <= seed < 1 << 64:
+        raise ParameterError(f"seed={seed}: must lie in [0, 2**64)")
+    roots = features.store.table.roots[features.clip_rows]
+    original = roots == features.clip_rows
+    groups, labels = _groups(features)[original], _labels(features)[original]
+    largest = int(np.unique(labels, return_counts=True)[1].max(initial=0))
+    # As many as the largest class can be divided into, unless classes mean nothing.
+    most = min(_PARTS, len(np.unique(groups)))
+    number = min(most, largest) if largest > 1 else most
+    if np.abs(np.diff(_bounds(shares, number)) / max(1, number) - [*shares.values()]).max() > 0.5 / _PARTS:
+        number = most  # sides come first: a class of two clips would make halves of them
+    parts = fair_parts(groups, labels, number, seed)
+    # A class of fewer groups than parts is not in the last ones, so sides take theirs in random order.
+    parts = np.argsort(np.random.Philox(key=np.array([seed, 1], np.uint64)).random_raw(number), kind="stable")[parts]
+    bounds = _bounds(shares, number)
     if (np.diff(bounds) < 1).any():
         raise ParameterError(
             f"shares {dict(shares)}: {number} groups of clips cannot be divided so; ask for fewer or larger sides"
         )
+    kinds = np.unique(labels, return_inverse=True)[1]
+    has = np.zeros((number, int(kinds.max()) + 1), np.int64)
+    np.add.at(has, (parts, kinds), 1)
+    side_of = np.full(len(features.store.table), -1)
+    side_of[features.clip_rows[original]] = _evened(has, np.searchsorted(bounds[1:], np.arange(number), "right"))[parts]
+    sides = side_of[roots]
     return tuple(
-        Selection(features, np.flatnonzero((parts >= first) & (parts < last))) for first, last in pairwise(bounds)
+        Selection(features, np.flatnonzero((sides == side) & (original | (name in variants))))
+        for side, name in enumerate(shares)
     )
 
 
-def _parts(groups: NDArray[np.int64], labels: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Number of the equal part that each clip is in."""
-    from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+def _bounds(shares: Mapping[str, float], parts: int) -> NDArray[np.int64]:
+    """First part of each side, and the one after the last."""
+    return np.asarray(np.rint(np.cumsum([0.0, *shares.values()]) * parts), np.int64)
 
-    classes, counts = np.unique(labels, return_counts=True)
-    number = min(_PARTS, len(np.unique(groups)))
-    kind = GroupKFold
-    if len(classes) > 1 and counts.max() > 1:
-        kind, number = StratifiedGroupKFold, min(number, int(counts.max()))
-    if number < 2:
-        return np.zeros(len(groups), np.int64)
-    folds = kind(number, shuffle=True, random_state=seed)
-    parts = np.empty(len(groups), np.int64)
-    with warnings.catch_warnings():
-        # A class with fewer clips than parts is spread as far as it goes.
-        warnings.filterwarnings("ignore", "The least populated class")
-        for part, (_, held_out) in enumerate(folds.split(groups, labels, groups)):
-            parts[held_out] = part
-    return parts
+
+def _evened(has: NDArray[np.int64], side: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Swap parts between sides as long as sides come closer to their share of every class.
+
+    Parameters
+    ----------
+    has : ndarray of int64, shape (parts, classes)
+        Clips.
+    side : ndarray of int64, shape (parts,)
+        Number of the side that takes a part.
+
+    Returns
+    -------
+    ndarray like `side`, as many parts to a side
+    """
+    size, total, side = np.bincount(side), has.sum(axis=0), side.copy()
+
+    def uneven(held: NDArray[np.int64], size: NDArray[np.int64]) -> NDArray[np.int64]:
+        # In whole thousandths of a fair share, so that equal is equal on every machine.
+        off = held * (1000 * len(has)) // (total * size[..., None]) - 1000
+        return np.asarray((off * off).sum(axis=-1) * size)
+
+    while True:
+        held = np.stack([has[side == number].sum(axis=0) for number in range(len(size))])
+        now, best, pair = uneven(held, size), 0, None
+        for part, own in enumerate(side):
+            more = has - has[part]
+            gain = now[own] + now[side] - uneven(held[own] + more, size[own]) - uneven(held[side] - more, size[side])
+            gain[side == own] = 0
+            if gain.max() > best:
+                best, pair = int(gain.max()), [part, int(gain.argmax())]
+        if pair is None:
+            return side
+        side[pair] = side[pair[::-1]]
 
 
 def _groups(features: FeatureSet) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from melgrid.store.feature_set import FeatureSet
+    from melgrid.store.intervals import Intervals
 
 __all__ = ["Selection"]
 
@@ -30,7 +31,8 @@ class Selection:
 
     def __init__(self, feature_set: FeatureSet, rows: NDArray[np.int64]) -> None:
         self.feature_set = feature_set
-        self.rows: NDArray[np.int64] = np.unique(np.asarray(rows, np.int64))
+        rows = np.asarray(rows, np.int64)
+        self.rows: NDArray[np.int64] = rows if (np.diff(rows) > 0).all() else np.unique(rows)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -62,6 +64,12 @@ class Selection:
         store = self.feature_set.store
         places = self.feature_set.clip_rows[self.rows]
         return (store.table.multi_hot() if store.about.task == "multi" else store.table.single_labels())[places]
+
+    @cached_property
+    def intervals(self) -> Intervals | None:
+        """Labels in time of each clip; None where the dataset has none."""
+        intervals = self.feature_set.store.table.intervals
+        return None if intervals is None else intervals.of(self.feature_set.clip_rows[self.rows])
 
     @cached_property
     def _moments(self) -> Moments:

@@ -21,24 +21,33 @@ __all__ = ["select", "split"]
 
 COLUMNS = ("clip_id", "label", "split", "fold", "group")
 FIRST = 5
+REMEDY = "Choose sides that have no clip in common, or pass allow_leaks=True"
 
 
-def select(features: FeatureSet, columns: Mapping[str, Any]) -> Selection:
+def select(features: FeatureSet, columns: Mapping[str, Any], variants: bool = False) -> Selection:
     """Clips whose columns have given values; see `FeatureSet.select`."""
     chosen = _matching(features, columns)
+    if not variants and "clip_id" not in columns:
+        rows = features.clip_rows[chosen]
+        chosen = chosen[features.store.table.roots[rows] == rows]
     if not len(chosen):
         raise ParameterError(f"no clip of {features.id} has {_described(columns)}")
     return Selection(features, chosen)
 
 
-def split(features: FeatureSet, sides: Mapping[str, Any], allow_leaks: bool, seed: int) -> tuple[Selection, ...]:
+def split(
+    features: FeatureSet, sides: Mapping[str, Any], allow_leaks: bool, seed: int, variants: Collection[str] | None
+) -> tuple[Selection, ...]:
     """Selections that share no clip and no group; see `FeatureSet.split`."""
     sides = sides or _official(features)
+    if unknown := [name for name in variants or () if name not in sides]:
+        raise ParameterError(f"variants={variants!r}: {unknown[0]!r} is no side.{nearest(str(unknown[0]), sides)}")
+    with_variants = ("train",) if variants is None else variants
     shares = {name: float(side) for name, side in sides.items() if isinstance(side, int | float)}
     if len(shares) == len(sides):
         from melgrid.store.random_split import random_split
 
-        return random_split(features, shares, seed)
+        return random_split(features, shares, seed, with_variants)
     selections = []
     for name, columns in sides.items():
         if not isinstance(columns, Mapping):
@@ -46,7 +55,7 @@ def split(features: FeatureSet, sides: Mapping[str, Any], allow_leaks: bool, see
                 f"{name}={columns!r}: a side is a dict of columns, such as dict(fold=1); or all are shares, such as 0.8"
             )
         try:
-            selections.append(select(features, columns))
+            selections.append(select(features, columns, name in with_variants))
         except ParameterError as error:
             raise ParameterError(f"side {name}: {error}") from None
     if not allow_leaks:
@@ -123,7 +132,12 @@ def _check(features: FeatureSet, names: list[str], selections: list[Selection], 
     count, first = _crossings(clips, sides)
     if count:
         found = _listing(count, [(ids[clip], on) for clip, on in first], names)
-        raise LeakError(f"{count} clips stand on more than one side: {found}")
+        raise LeakError(f"{count} clips stand on more than one side: {found}. {REMEDY}")
+    roots = features.store.table.roots
+    count, first = _crossings(roots[clips], sides)
+    if count:
+        found = _listing(count, [(ids[clip], on) for clip, on in first], names)
+        raise LeakError(f"{count} clips and variants of them stand on more than one side: {found}. {REMEDY}")
     codes, groups = pd.factorize(features.store.table.column("group"))
     group = codes[clips]
     count, first = _crossings(group[group >= 0], sides[group >= 0])
@@ -139,10 +153,17 @@ def _check(features: FeatureSet, names: list[str], selections: list[Selection], 
 
 def _crossings(things: NDArray[Any], sides: NDArray[np.int64]) -> tuple[int, list[tuple[int, list[int]]]]:
     """How many things occur on several sides; the first few, with their sides."""
-    pairs = np.unique(np.stack([things, sides]), axis=1)
-    found, counts = np.unique(pairs[0], return_counts=True)
-    found = found[counts > 1]
-    return len(found), [(int(thing), pairs[1][pairs[0] == thing].tolist()) for thing in found[:FIRST]]
+    number = int(sides.max(initial=0)) + 1
+    pairs = _distinct(things * number + sides)
+    thing = pairs // number
+    found = _distinct(thing[1:][np.diff(thing) == 0])
+    return len(found), [(int(one), (pairs[thing == one] % number).tolist()) for one in found[:FIRST]]
+
+
+def _distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sort numbers from 0 up and keep one of each; numpy's unique takes seconds for millions."""
+    ordered = np.sort(numbers)
+    return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
 def _listing(count: int, first: list[tuple[str, list[int]]], names: list[str]) -> str:

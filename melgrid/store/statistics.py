@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melgrid.errors import StoreError
-from melgrid.store.shard_info import read_arrays
+from melgrid.store.shards.shard_info import read_arrays
 
 if TYPE_CHECKING:
     from melgrid.store.feature_set import FeatureSet
@@ -125,9 +125,10 @@ def clip_moments(features: FeatureSet, rows: NDArray[np.int64]) -> Moments:
     places = features.clip_rows[rows]
     lengths = features.lengths[rows]
     parts = []
-    for shard in features.record.shards:
-        own = table.shard[places] == shard.index
-        if own.any():
+    bounds = np.searchsorted(table.shard[places], [[shard.index, shard.index + 1] for shard in features.record.shards])
+    for shard, (first, after) in zip(features.record.shards, bounds.reshape(-1, 2).tolist(), strict=True):
+        if first < after:
+            own = slice(first, after)
             in_shard = table.row[places[own]]
             means, m2s = read_arrays(features.store.path / features.id / shard.file, "mean", "m2")
             parts.append(Moments.merge(lengths[own], means[in_shard], m2s[in_shard]))

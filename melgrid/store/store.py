@@ -100,8 +100,29 @@ class Store:
                 raise IndexError(f"{self.path}: has {len(self)} feature sets, none at {key}")
             feature_id = self._ids[key]
         if feature_id not in self._features:
-            self._features[feature_id] = FeatureSet(self, self._manifest.feature(feature_id))
+            record = self._manifest.feature(feature_id)
+            if "table" in self.__dict__:  # clips that have joined since it was read are not shown
+                record = record.up_to(int(self.table.shard.max(initial=-1)))
+            self._features[feature_id] = FeatureSet(self, record)
         return self._features[feature_id]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of ``store.json`` (over its canonical JSON) and of the files that it vouches for."""
+        return self._manifest.digests
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return a row per feature set: its parameters, shape and cost.
+
+        Returns
+        -------
+        DataFrame
+            id, every parameter that a feature here has (missing where it is not applied), bins, hop_seconds, unit,
+            clips, failed, frames, hours, bytes, and seconds of computing where the log of a run tells them.
+        """
+        from melgrid.store.compare.settings import settings_frame
+
+        return settings_frame(self)
 
     def find(self, **params: Any) -> FeatureSet:
         """Return the one feature set whose parameters have given values.
@@ -135,6 +156,11 @@ class Store:
         candidates = ", ".join(features.id for features in found or self)
         count = f"{len(found)} feature sets have" if found else "no feature set has"
         raise StoreError(f"{self.path}: {count} {wanted or 'no conditions'}. Candidates: {candidates}")
+
+    def _repr_html_(self) -> str:
+        from melgrid.store.views.notebook import store_html
+
+        return store_html(self)
 
     def __repr__(self) -> str:
         return f"<Store {self.about.dataset} at {self.path}: {len(self)} feature sets>"

@@ -75,6 +75,22 @@ class Bank:
         """Number of rows."""
         return self.starts.size
 
+    def to_dense(self, bins: int) -> Float32:
+        """Make the matrix again, to multiply values of shape (..., bins) by.
+
+        Parameters
+        ----------
+        bins : int
+
+        Returns
+        -------
+        ndarray, float32, shape (bins, bands)
+        """
+        matrix = np.zeros((bins + self.SLACK, self.bands), np.float32)
+        for band, (start, first, after) in enumerate(zip(self.starts, self.offsets, self.offsets[1:], strict=False)):
+            matrix[start : start + after - first, band] = self.weights[first:after]
+        return matrix[:bins]
+
     def apply(self, columns: Float32, out: Float32) -> None:
         """Multiply a block whose second axis is time.
 

@@ -7,8 +7,9 @@ second-level cache; powers are turned so that time is the vector axis of the pro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
@@ -53,7 +54,9 @@ class Tap:
             raise ParameterError("output='complex': a bank needs output='power'")
 
 
-def spectra(y: npt.ArrayLike, framing: Framing, taps: Sequence[Tap]) -> list[Array]:
+def spectra(
+    y: npt.ArrayLike, framing: Framing, taps: Sequence[Tap], *, on_bands: Callable[[float], object] | None = None
+) -> list[Array]:
     """Transform a clip once and return every output asked for.
 
     Each array has the same bits whichever other taps run; a tap that keeps every k-th frame has those of a tap on
@@ -64,6 +67,8 @@ def spectra(y: npt.ArrayLike, framing: Framing, taps: Sequence[Tap]) -> list[Arr
     y : array_like, float32, shape (n_samples,), full scale +-1
     framing : Framing
     taps : sequence of Tap
+    on_bands : callable, optional
+        Told how many seconds of the pass the filter banks took.
 
     Returns
     -------
@@ -105,9 +110,12 @@ def spectra(y: npt.ArrayLike, framing: Framing, taps: Sequence[Tap]) -> list[Arr
         pad_mode=framing.pad_mode,
         rows=block.rows,
     ):
-        for source, rows in block.transform(segment, hop, count):
+        for source, transformed in block.transform(segment, hop, count):
+            turned = source is not None and source[1] is not None
             for sink in sinks[source]:
-                sink.write(first, count, rows)
+                sink.write(first, count, transformed, turned)
+    if on_bands is not None:
+        on_bands(block.band_seconds)
     return outputs
 
 
@@ -122,11 +130,15 @@ class _Sink:
     step: int
     out: Array
 
-    def write(self, first: int, count: int, rows: Array) -> None:
+    def write(self, first: int, count: int, block: Array, turned: bool) -> None:
+        """Take what is wanted of `count` frames from `first` on, rows of `block` or, if it is turned, its columns."""
         skip = -first % self.step
-        kept = rows[skip : count : self.step]
         start = (first + skip) // self.step
-        self.out[start : start + len(kept)] = kept
+        target = self.out[start : start + max(0, -(-(count - skip) // self.step))]
+        if turned:
+            kernels.turn_back(block, skip, self.step, target)
+        else:
+            target[:] = block[skip : count : self.step]
 
 
 class _Block:
@@ -146,8 +158,10 @@ class _Block:
         self._scratch = np.empty((4, bins), np.float32)
         self._columns = np.zeros((bins + MelBank.SLACK, rows), np.float32)
         self._bands = {bank: np.empty((bank.bands, rows), np.float32) for bank in banks}
+        self.band_seconds = 0.0
 
     def transform(self, segment: Float32, hop: int, count: int) -> Iterator[tuple[_Source, Array]]:
+        """Yield what the sources give of a few frames: (rows, bins), or (bands, rows) of a bank."""
         frames = self._frames[: full_rows(count)]
         kernels.cut_frames(segment, hop, self._window, count, frames)
         spectrum = rfft(frames)
@@ -164,8 +178,10 @@ class _Block:
                 kernels.square_turned(parts, self._scratch, self._columns)
                 _from_squares(self._columns, power)
             for bank in filter(None, banks):
+                start = perf_counter()
                 bank.apply(self._columns, self._bands[bank])
-                yield (power, bank), self._bands[bank].T
+                self.band_seconds += perf_counter() - start
+                yield (power, bank), self._bands[bank]
 
 
 def _from_squares(squares: Float32, power: float) -> Float32:

@@ -11,6 +11,7 @@ from melgrid.errors import ClipError, ParameterError
 from melgrid.params import Chroma, Cqt, Grid, LogMel, Mel, Mfcc, Stft, Vqt, Waveform
 from melgrid.preprocess import compile_plan, compute
 from melgrid.preprocess import plan as plan_module
+from melgrid.preprocess.audio import signal as signal_module
 from melgrid.transforms import num_frames
 
 SR = 22050
@@ -32,8 +33,9 @@ def music():
 
 def counted(monkeypatch, name):
     calls = []
-    original = getattr(plan_module, name)
-    monkeypatch.setattr(plan_module, name, lambda *args, **kw: calls.append(args) or original(*args, **kw))
+    module = plan_module if hasattr(plan_module, name) else signal_module
+    original = getattr(module, name)
+    monkeypatch.setattr(module, name, lambda *args, **kw: calls.append(args) or original(*args, **kw))
     return calls
 
 

@@ -156,6 +156,10 @@ def each(y, length, step, function, count=None):
     return [np.concatenate([function(y[i : i + length]) for i in starts])]
 
 
+def vienna_segments(y):
+    return each(y, 41_472, 165_375, lambda s: log10_or(mel(density(s, 1024), 22050, 40), 0.0), 3)
+
+
 def deepsound(y, floor):
     x = mel(power(y, 2048, 1024), 22050, 128)
     if floor:
@@ -237,6 +241,7 @@ REFERENCES = {
     "dcase2016_cqt84": dcase_cqt(84, 12),
     "dcase2016_cqt126": dcase_cqt(126, 18),
     "vienna_gtzan": lambda y: [prague(y, n_fft=1024)],
+    "augment_vienna": lambda y: vienna_segments(y),
     "ismir2018_mtt": ismir2018,
     "musicnn": lambda y: [np.log10(1 + 10_000 * mel(power(y, 512, 256), 16000, 96))],
 }
@@ -302,6 +307,25 @@ def test_120_numbers_from_stored_cepstra():
     x = compute(feature, clip(3.0, 12000), 12000)
     parts = [x, np.diff(x, axis=0), np.diff(x, 2, axis=0)]
     assert np.concatenate([f(p, axis=0) for p in parts for f in (np.mean, np.std)]).shape == (120,)
+
+
+def test_48_further_items_of_a_training_clip():
+    import librosa
+
+    from melgrid.preprocess.audio.augment import altered
+
+    grid = recipe("augment_vienna").grid
+    (feature,) = grid
+    assert [a.steps for a in grid.augment] == [
+        (("time_stretch", rate), ("pitch_shift", steps)) for rate in (0.2, 0.5, 1.2, 1.5) for steps in (-5, -2, 2, 5)
+    ]
+    y = clip(20.0, 22050)
+    augmentation = grid.augment[-2]  # 1.5 times faster, 2 semitones up
+    variant = librosa.effects.pitch_shift(librosa.effects.time_stretch(y, rate=1.5), sr=22050, n_steps=2)
+    ours = compute(feature, altered(y, 22050, augmentation, "any"), 22050)
+    (theirs,) = vienna_segments(variant)
+    assert ours.shape == theirs.shape == (2 * 80, 40)  # what is left of 20 s ends before the third segment
+    np.testing.assert_allclose(10**ours, 10**theirs, rtol=1e-3, atol=1e-5 * 10 ** theirs.max())
 
 
 @pytest.mark.parametrize("name", recipe_names())

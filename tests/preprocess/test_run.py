@@ -14,7 +14,7 @@ import soundfile
 import melgrid
 import melgrid.store
 from melgrid import datasets
-from melgrid.errors import MelgridError, MismatchError, ParameterError, StoreError
+from melgrid.errors import ClipError, MelgridError, MismatchError, ParameterError, StoreError
 from melgrid.params import Cqt, Grid, LogMel, Stft, Waveform
 from melgrid.preprocess import Limits, prepare, run, versions
 from melgrid.preprocess.text import forecast_text, summary_text
@@ -138,6 +138,8 @@ def test_only_some_clips_are_a_fair_fixed_sample(dataset, tmp_path):
     assert digests(tmp_path / "store") == digests(tmp_path / "again")
     with pytest.raises(MismatchError, match="14 clips that the store was made without"):
         run(dataset, LogMel(n_mels=40), tmp_path / "store", **OPTIONS)
+    with pytest.raises(ParameterError, match="jobs=-1: must be at least 1"):
+        run(dataset, GRID, tmp_path / "store", jobs=-1, **OPTIONS)
     with pytest.raises(ParameterError, match="limit=0: must be at least 1"):
         run(dataset, LogMel(n_mels=40), tmp_path / "none", limit=0, **OPTIONS)
 
@@ -180,6 +182,25 @@ def test_stored_waveforms_stand_for_decoding_with_the_same_bytes(reference, data
     samples, sr = soundfile.read(corpus / clip["path"], dtype="float32", always_2d=True)
     expected = opened[stereo.id].cast(melgrid.compute(stereo, samples.T, sr))
     np.testing.assert_array_equal(opened[stereo.id][clip.name], expected)
+
+
+def test_a_clip_that_the_stored_waveforms_lack_does_not_end_the_run(corpus, tmp_path):
+    import shutil
+
+    copy = tmp_path / "corpus"
+    shutil.copytree(corpus, copy)
+    here, store = datasets.load("folder", copy), tmp_path / "store"
+    first, other = list(GRID)[:2]
+    run(here, [first], store, **OPTIONS)
+    (copy / "high/clip01.wav").unlink()  # had features already
+    run(here, [Waveform()], store, **OPTIONS)
+    assert run(here, [other], store, **OPTIONS).failed == 2
+    opened = melgrid.open_store(store)
+    gone = opened.clips.set_index("path").loc["high/clip01.wav", "clip_id"]
+    assert gone in opened[first.id].clip_ids
+    with pytest.raises(ClipError, match="missing: "):
+        opened[other.id][gone]
+    assert len(opened[other.id].clip_ids) == 21
 
 
 def test_a_clip_too_short_for_one_feature_still_gives_the_others(tmp_path):
@@ -362,7 +383,10 @@ def test_runs_leave_a_log_with_times_and_failures(reference):
     (log,) = (reference[0] / "runs").glob("*.json")
     record = json.loads(log.read_text())
     assert {f["path"] for f in record["failures"]} == {"low/words.wav", "high/nothing.wav"}
-    assert set(record["stage_seconds"]) == {"read", "decode", "resample", "spectrum", "write"}
+    assert list(record["stage_seconds"]) == ["read", "decode", "resample", "spectrum", "bands", "write"]
+    assert set(record["feature_seconds"]) == {feature.id for feature in GRID}
+    # publishing is shared out, too, and so is what several features have in common
+    assert sum(record["feature_seconds"].values()) == pytest.approx(sum(record["stage_seconds"].values()))
 
 
 def test_limits_have_sensible_defaults():

@@ -6,14 +6,16 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from melgrid.errors import ClipError, ShardError, StoreError
-from melgrid.store import open_store, reader
-from melgrid.store.descriptors import OPEN_FILES, Descriptors
+from melgrid.store import open_store
+from melgrid.store.shards import gather, reader
+from melgrid.store.shards.descriptors import OPEN_FILES, Descriptors
 
 KINDS = [
     "float16", "float32", "uint8", "channels", "one-channel", "complex", "complex-channels", "complex-float16",
@@ -148,9 +150,12 @@ def test_arrays_of_another_type_or_layout_are_refused(big):
             fs.read(row, np.array([0]), np.array([1]), out)
 
 
-def test_short_counts_are_read_to_the_end(big, monkeypatch):
+@pytest.mark.parametrize("at_once", [0, 1, 7])
+def test_short_counts_are_read_to_the_end(big, monkeypatch, at_once):
+    """Of the many reads in one call only some come whole; the next comes in pieces."""
     fs, arrays = big
-    preadv = os.preadv
+    preadv, read = os.preadv, gather.read
+    monkeypatch.setattr(gather, "read", lambda order, *rest: read(order[:at_once], *rest))
     monkeypatch.setattr(
         reader.os, "preadv", lambda fd, views, at: preadv(fd, [v[: max(1, len(v) // 2)] for v in views], at)
     )
@@ -185,8 +190,7 @@ def test_a_shard_that_is_cut_before_it_is_read_is_a_typed_error(make_toy):
 
 def test_a_shard_that_is_replaced_is_a_typed_error(make_toy):
     fs = make_toy().store[0]
-    files = fs._files
-    path = files[0].path
+    path = fs._files.paths[0]
     new = path.with_name("new")
     new.write_bytes(path.read_bytes())
     new.replace(path)
@@ -275,7 +279,7 @@ def test_more_shards_than_descriptors(make_toy):
         "import melgrid.store.feature_set\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
         "fs = open_store(sys.argv[1])[0]; rng = np.random.default_rng(0)\n"
-        "assert len(fs._files) == 100\n"
+        "assert len(fs._files.paths) == 100\n"
         "for _ in range(4):\n"
         "    rows = rng.permutation(len(fs)); out = np.empty((fs.lengths.sum(), 8), fs.dtype)\n"
         "    fs.read_clips(rows, out)\n"
@@ -388,3 +392,11 @@ def test_all_readers_of_a_process_share_descriptors(big):
     other = open_store(fs.store.path)[0]
     other[fs.clip_ids[0]]
     assert len(OPEN_FILES) == count
+
+
+def test_a_shard_that_this_process_has_open_with_locks_is_no_hindrance(make_toy, features):
+    toy = make_toy()
+    shard = next((toy.path / features["float16"].id).glob("shard-*.h5"))
+    with h5py.File(shard):
+        fs = toy.store[features["float16"].id]
+        np.testing.assert_array_equal(fs[fs.clip_ids[0]], fs.cast(toy.values[fs.id, fs.clip_ids[0]]))

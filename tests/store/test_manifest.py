@@ -173,6 +173,28 @@ def test_clips_that_changed_are_refused(make_toy):
         manifest.check_clips(relabelled)
 
 
+def test_whatever_a_column_calls_none_is_none(make_toy):
+    toy = make_toy(columns={"group": None, "split": None, "fold": None, "labels": None})
+    manifest = Manifest.load(toy.path)
+    table = manifest.clips()[["clip_id", "path", "labels", "split", "fold", "group", "start", "end"]]
+    for none in (None, np.nan, ""):
+        assert manifest.check_clips(table.assign(group=none, split=none)) == []
+    assert manifest.check_clips(table.assign(fold=pd.array([pd.NA] * len(table), dtype="Int64"))) == []
+    assert manifest.check_clips(table.assign(labels=None)) == []
+    with pytest.raises(MismatchError, match="group is 'g', was None"):
+        manifest.check_clips(table.assign(group="g"))
+
+
+def test_labels_are_checked_against_the_classes(make_toy):
+    manifest = Manifest.load(make_toy().path)
+    table, classes = manifest.clips(), len(manifest.about.classes)
+    labels = table["labels"].tolist()
+    with pytest.raises(StoreError, match=rf"{table['clip_id'][7]}.*\[{classes}\] are not among {classes} classes"):
+        manifest.write_clips(table.assign(labels=pd.Series([*labels[:7], [classes], *labels[8:]], dtype=object)))
+    with pytest.raises(StoreError, match=rf"{table['clip_id'][3]}.*has 2 labels, but the task is single"):
+        manifest.write_clips(table.assign(labels=pd.Series([*labels[:3], [0, 1], *labels[4:]], dtype=object)))
+
+
 def test_a_changed_manifest_file_is_an_error_that_names_it(make_toy):
     toy = make_toy()
     path = toy.path / "clips.parquet"
@@ -274,3 +296,11 @@ def test_manifest_files_are_readable_by_people(make_toy):
     assert document["features"] == list(toy.store.ids)
     assert str(toy.path) not in (toy.path / "store.json").read_text()
     assert os.uname().nodename not in (toy.path / "store.json").read_text()
+
+
+def test_a_store_that_lost_its_store_json_is_not_taken_for_a_foreign_folder(make_toy):
+    toy = make_toy()
+    clips = Manifest.load(toy.path).clips()
+    (toy.path / "store.json").unlink()
+    with pytest.raises(StoreError, match=r"no store\.json\. melgrid verify --repair"):
+        create_store(toy.path, toy.about, clips)

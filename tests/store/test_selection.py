@@ -145,6 +145,13 @@ def test_a_clip_on_two_sides_is_always_a_leak(make_toy):
     fs.split(train={"fold": [1, 2]}, test={"fold": [2, 3]}, allow_leaks=True)
 
 
+def test_a_clip_on_three_sides_is_one_leak(make_toy):
+    fs = make_toy(columns={"group": None}).store[0]
+    first, second = fs.clip_ids[:2]
+    with pytest.raises(LeakError, match=rf"1 clips stand on more than one side: '{second}' in b and c and d\. Choose"):
+        fs.split(a=dict(clip_id=first), b=dict(clip_id=second), c=dict(clip_id=second), d=dict(clip_id=[second]))
+
+
 def test_many_leaks_are_counted_and_the_first_are_named(make_toy):
     fs = make_toy(columns={"group": [f"g{i // 2}" for i in range(20)]}, splits={}).store[0]
     with pytest.raises(LeakError, match=r"9 groups .*; and 4 more"):

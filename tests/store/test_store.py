@@ -51,7 +51,7 @@ def test_clips_are_shown_with_names_in_store_order(make_toy):
     clips = toy.store.clips
     assert clips.columns.tolist() == [
         "clip_id", "path", "label", "split", "fold", "group", "start", "end", "source_sha256", "native_sr",
-        "native_channels", "native_frames", "shard", "row", "status", "reason",
+        "native_channels", "native_frames", "shard", "row", "status", "reason", "parent",
     ]  # fmt: skip
     assert clips["label"].cat.categories.tolist() == ["cat", "dog", "owl"]
     assert (clips["label"] == clips["clip_id"].map(lambda i: toy.about.classes[int(i[5:]) % 3])).all()

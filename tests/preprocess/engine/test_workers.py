@@ -11,10 +11,10 @@ import pytest
 
 from melgrid.errors import MelgridError
 from melgrid.params import LogMel
-from melgrid.preprocess.decode import decoder_version
-from melgrid.preprocess.supervisor import Child, ChildDied, Limits
+from melgrid.preprocess.audio.decode import decoder_version
+from melgrid.preprocess.engine.supervisor import Child, ChildDied, Limits
+from melgrid.preprocess.engine.workers import Workers
 from melgrid.preprocess.task import ShardTask
-from melgrid.preprocess.workers import Workers
 from melgrid.store import About
 
 FEATURE = LogMel(n_mels=20, n_fft=512)
@@ -25,13 +25,14 @@ def decoder_that(does, size):
     return textwrap.dedent(
         f"""
         import os, signal, sys, time
-        import melgrid.preprocess.task as task
-        real = task.decode
+        import melgrid.preprocess.audio.source as source
+        from melgrid.errors import ClipError
+        real = source.decode
         def decode(data, *claims):
             if len(data) == {size}:
                 {does}
             return real(data, *claims)
-        task.decode = decode
+        source.decode = decode
         """
     )
 
@@ -56,7 +57,7 @@ def outcome(task, does, size, limits=Limits()):  # noqa: B008
         result = workers.do(task, lambda _, clip: reasons.__setitem__(clip.row, clip.reason))
     finally:
         workers.close()
-    from melgrid.store.shard_info import read_arrays
+    from melgrid.store.shards.shard_info import read_arrays
 
     (words,) = read_arrays(result_path(task), "reason")
     return result, reasons, words[2].decode()
@@ -153,7 +154,7 @@ def test_a_clip_that_crashes_once_is_forgiven(shard, tmp_path):
 
 def test_what_a_decoder_prints_goes_into_the_reason_not_to_the_terminal(shard, capfd):
     task, size = shard
-    does = "print('on stdout'); os.write(2, b'mpg123: oh dear'); raise task.ClipError('undecodable', 'no luck')"
+    does = "print('on stdout'); os.write(2, b'mpg123: oh dear'); raise ClipError('undecodable', 'no luck')"
     _, reasons, said = outcome(task, does, size)
     assert reasons[2] == "undecodable"
     assert "no luck" in said
@@ -166,7 +167,7 @@ def test_a_child_ends_with_its_parent(shard):
     code = textwrap.dedent(
         """
         import os, sys, time
-        from melgrid.preprocess.supervisor import Child, Limits
+        from melgrid.preprocess.engine.supervisor import Child, Limits
         child = Child(Limits())
         print(child._process.pid, flush=True)
         time.sleep(60)
@@ -194,13 +195,13 @@ def test_numeric_libraries_in_a_child_have_one_thread(shard, tmp_path):
     task, _ = shard
     told = tmp_path / "threads"
     preamble = (
-        "import atexit, threadpoolctl, numba, scipy.fft, melgrid.preprocess.task as task\n"
-        "real = task.decode\n"
+        "import atexit, threadpoolctl, numba, scipy.fft, melgrid.preprocess.audio.source as source\n"
+        "real = source.decode\n"
         "def decode(data, *claims):\n"
         f"    open({str(told)!r}, 'w').write(repr([p['num_threads'] for p in threadpoolctl.threadpool_info()]"
         " + [numba.get_num_threads()]))\n"
         "    return real(data, *claims)\n"
-        "task.decode = decode"
+        "source.decode = decode"
     )
     child = Child(Limits(), preamble)
     try:

@@ -11,7 +11,6 @@ import resource
 import stat
 import sys
 import threading
-import traceback
 from typing import IO, Any
 
 __all__ = ["main"]
@@ -36,7 +35,7 @@ def main(memory_bytes: int) -> None:
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
 
-    from melgrid.errors import MelgridError
+    from melgrid.preprocess.engine.failure import failure
     from melgrid.preprocess.task import ClipDone, run_shard
 
     def say(**message: object) -> None:
@@ -52,10 +51,8 @@ def main(memory_bytes: int) -> None:
             os.ftruncate(2, 0)  # complaints about earlier tasks are of no use
         try:
             result = run_shard(task, lambda row: say(start=row), done)
-        except (MelgridError, OSError) as error:
-            say(error=type(error).__name__, errno=getattr(error, "errno", None), message=str(error))
-        except Exception as error:  # a defect: the parent shows it in full
-            say(error=type(error).__name__, errno=None, message=traceback.format_exc())
+        except Exception as error:
+            say(**failure(error))
         else:
             say(result=dataclasses.asdict(result))
 

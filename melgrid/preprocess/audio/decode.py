@@ -11,7 +11,10 @@ import numpy.typing as npt
 import soundfile
 
 from melgrid.errors import ClipError
-from melgrid.preprocess.extent import lacks_last_page, missing_bytes
+from melgrid.preprocess.audio.emptiness import no_samples
+from melgrid.preprocess.audio.extent import missing_bytes
+from melgrid.preprocess.audio.likeness import likeness
+from melgrid.preprocess.audio.mpeg import frames_of, with_length
 
 __all__ = ["LONGEST_SECONDS", "Audio", "decode", "decoder_version", "read_bytes"]
 
@@ -22,6 +25,7 @@ _PLAUSIBLE_FRAMES_PER_BYTE = 64
 _BLOCK_FRAMES = 1 << 16
 _MP3_SECONDS = 0.1  # cuts begin in the middle of a bit reservoir, and encoders count their delay differently
 _READ_SHARE = 0.9  # the rest may be tags
+_TAGGED_SAMPLES = 10 * 1152  # that frames may have beyond what the tag says: delay, padding, and the tag itself
 _TAG_BYTES = 1 << 16  # the tag stands in the first audio frame, behind an ID3 header that may hold a picture
 LONGEST_SECONDS = 180 * 60.0
 # What libsndfile may find in a file of that name. Other names make no claim.
@@ -36,6 +40,7 @@ _FORMATS = {
     "aif": {"AIFF"},
     "aiff": {"AIFF"},
 }
+_ENDINGS = {form: ending for ending in reversed(_FORMATS) for form in _FORMATS[ending]}
 
 
 @dataclass(frozen=True)
@@ -102,12 +107,12 @@ def decode(data: bytes, name: str = "", longest_seconds: float = LONGEST_SECONDS
     buffer = io.BytesIO(data)
     try:
         with soundfile.SoundFile(buffer) as file:
-            _check_claims(file, name)
+            _check_claims(file, data, name)
             sr, declared, limit = file.samplerate, file.frames, int(longest_seconds * file.samplerate)
             lacking = missing_bytes(data)
             if lacking:
                 raise ClipError("truncated", f"the header promises {lacking} bytes more than the file has")
-            tolerance = _tolerance(file, data)
+            mp3, tolerance = file.format == "MP3", _tolerance(file, data)
             plausible = declared <= len(data) * _PLAUSIBLE_FRAMES_PER_BYTE
             if plausible and declared > limit:
                 raise ClipError("too_long", _too_long(declared / sr, longest_seconds))
@@ -119,23 +124,17 @@ def decode(data: bytes, name: str = "", longest_seconds: float = LONGEST_SECONDS
                 raise ClipError("truncated", f"the file ends where more should be: {error.error_string}") from None
     except soundfile.LibsndfileError as error:
         # Not str(error): that shows where the buffer lies in memory, and reasons are part of a store's bytes.
-        raise ClipError("undecodable", error.error_string) from None
+        raise ClipError("undecodable", f"{error.error_string.rstrip('.')}{likeness(data)}") from None
     except RuntimeError as error:
         raise ClipError("undecodable", f"{type(error).__name__}: {error}") from None
-    if tolerance >= declared > 0 and buffer.tell() < _READ_SHARE * len(data):
-        raise ClipError(
-            "undecodable",
-            f"libsndfile guessed {declared / sr:.1f} s and read {buffer.tell()} of {len(data)} bytes: the bit rate "
-            "varies and no length tag says so; rewrite the file, e.g. with ffmpeg -codec copy",
-        )
+    if mp3 and len(samples) >= declared and (whole := _whole_mp3(data, len(samples), sr, buffer.tell())):
+        return decode(whole, name, longest_seconds)
     if len(samples) > limit:
         raise ClipError("too_long", _too_long(len(samples) / sr, longest_seconds))
     if len(samples) < declared - tolerance:
         raise ClipError("truncated", f"the header says {declared} samples a channel, {len(samples)} are there")
-    if len(samples) == 0 and lacks_last_page(data):
-        raise ClipError("truncated", "the stream stops before its last page")
     if len(samples) == 0:
-        raise ClipError("empty", "the file decodes to no samples")
+        raise no_samples(data)
     flat = samples.reshape(-1)
     # The energy is quick and finite unless a sample is not, or is absurdly large; only then look closer.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -145,12 +144,16 @@ def decode(data: bytes, name: str = "", longest_seconds: float = LONGEST_SECONDS
     return Audio(samples, sr)
 
 
-def _check_claims(file: soundfile.SoundFile, name: str) -> None:
+def _check_claims(file: soundfile.SoundFile, data: bytes, name: str) -> None:
     if file.format == "RAW":  # libsndfile's last resort: any bytes, taken for headerless samples
-        raise ClipError("undecodable", "no audio format is recognised")
+        raise ClipError("undecodable", f"no audio format is recognised{likeness(data)}")
     ending = name.rpartition(".")[2].lower()
     if file.format not in _FORMATS.get(ending, {file.format}):
-        raise ClipError("undecodable", f"the name ends in .{ending}, the content is {file.format}")
+        raise ClipError(
+            "undecodable",
+            f"the name ends in .{ending}, the content is {file.format}; let the name end in "
+            f".{_ENDINGS.get(file.format, file.format.lower())}, or put the right file in its place",
+        )
     if file.samplerate < 1 or file.channels < 1:
         raise ClipError("undecodable", f"the header says {file.samplerate} Hz, {file.channels} channels")
 
@@ -159,9 +162,33 @@ def _tolerance(file: soundfile.SoundFile, data: bytes) -> int:
     """How many samples fewer than it says a sound file may have."""
     if file.format != "MP3":
         return 0
-    if not any(tag in data[:_TAG_BYTES] for tag in (b"Xing", b"Info", b"VBRI")):
-        return int(file.frames)  # without a length tag that number is a guess from the first frame
+    if not _has_length_tag(data):
+        return int(file.frames)  # that number is a guess from the first frame
     return int(_MP3_SECONDS * file.samplerate)
+
+
+def _has_length_tag(data: bytes) -> bool:
+    return any(tag in data[:_TAG_BYTES] for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def _whole_mp3(data: bytes, decoded: int, sr: int, read: int) -> bytes | None:
+    """Return a file that will be decoded to its end, when the length that libsndfile believed in is too short."""
+    tagged, at_end = _has_length_tag(data), read >= _READ_SHARE * len(data)
+    if tagged and at_end:
+        return None
+    frames = frames_of(data)
+    if frames is None and at_end:
+        return None
+    if frames is not None and frames.samples <= decoded + (_TAGGED_SAMPLES if tagged else _MP3_SECONDS * sr):
+        return None
+    if frames is None or tagged:
+        there = "more" if frames is None else f"{frames.samples / sr:.1f} s"
+        raise ClipError(
+            "undecodable",
+            f"{decoded / sr:.1f} s is what the file says or lets guess, but there is {there}; rewrite it, e.g. with "
+            "ffmpeg -codec copy",
+        )
+    return with_length(data, frames)
 
 
 def _too_long(seconds: float, longest_seconds: float) -> str:

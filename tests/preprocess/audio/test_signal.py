@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from melgrid.errors import ClipError
-from melgrid.preprocess.signal import mix, resample, resampled_length
+from melgrid.preprocess.audio.signal import mix, resample, resampled_length
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ __all__ = [
     "resampler_version",
     "scaled_to",
     "signal_key",
+    "signals",
 ]
 
 Float32 = npt.NDArray[np.float32]
@@ -193,6 +195,29 @@ def resample(y: Float32, sr: int, target: int, res_type: str) -> Float32:
     if len(out) >= length:
         return np.ascontiguousarray(out[:length])
     return np.pad(out, (0, length - len(out)))
+
+
+def signals(samples: Float32, sr: int) -> Callable[[SignalKey], Float32]:
+    """What mixes and resamples a clip as features ask for it, mixing once for all rates.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (n_samples, n_channels)
+    sr : int, Hz
+
+    Returns
+    -------
+    callable(SignalKey) -> ndarray of float32, shape (n_samples,) or (channels, n_samples)
+    """
+    mixed: dict[int | None, Float32] = {}
+
+    def signal(key: SignalKey) -> Float32:
+        channels, target, res_type = key
+        if channels not in mixed:
+            mixed[channels] = mix(samples, channels)
+        return resample(mixed[channels], sr, target, res_type)
+
+    return signal
 
 
 def resampled_length(n_samples: int, sr: int, target: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["lacks_last_page", "missing_bytes"]
+__all__ = ["missing_bytes"]
 
 _UNKNOWN = 0xFFFFFFFF  # what a writer that could not go back puts in place of a size
 
@@ -44,20 +44,3 @@ def _in_chunks(data: bytes, number: str, wanted: bytes) -> int:
             return 0 if streamed else max(0, place + 8 + size - len(data))
         place += 8 + size + size % 2
     return 0
-
-
-def lacks_last_page(data: bytes) -> bool:
-    """Whether an Ogg stream stops before the page that is marked as its last.
-
-    Parameters
-    ----------
-    data : bytes
-        A whole file of any format.
-
-    Returns
-    -------
-    bool
-        False for other formats.
-    """
-    last = data.rfind(b"OggS")
-    return data[:4] == b"OggS" and not (last + 6 <= len(data) and data[last + 5] & 4)

@@ -1,0 +1,76 @@
+"""What was read of a clip's file, kept for as long as variants of the clip follow it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from melgrid.preprocess.audio.augment import altered, augmentation_of
+from melgrid.preprocess.audio.decode import Audio, decode, read_bytes
+from melgrid.preprocess.audio.signal import Float32, SignalKey, signals
+
+__all__ = ["Source", "place_of"]
+
+Place = tuple[str, Any, Any]
+
+
+def place_of(clip: Mapping[Any, Any]) -> Place:
+    """Which file a clip is in, and which part of it; NaN, which equals nothing, as None."""
+    start, end = (None if edge != edge else edge for edge in (clip["start"], clip["end"]))
+    return clip["path"], start, end
+
+
+@dataclass
+class Source:
+    """A file's bytes and the clip in it, each read when it is asked for.
+
+    Attributes
+    ----------
+    path : Path
+    place : Place
+    """
+
+    path: Path
+    place: Place
+    sha256: str | None = None
+    audio: Audio | None = None
+    signal: Callable[[SignalKey], Float32] | None = None
+    _data: bytes | None = None
+
+    def read(self) -> str:
+        """Read the file, once; return the SHA-256 of its bytes, in hex."""
+        if self.sha256 is None:
+            self._data = read_bytes(self.path)
+            self.sha256 = hashlib.sha256(self._data).hexdigest()
+        return self.sha256
+
+    def decode(self, longest_seconds: float) -> Audio:
+        """Decode all of the file, once."""
+        if self.audio is None:
+            data = read_bytes(self.path) if self._data is None else self._data
+            self.audio, self._data = decode(data, self.place[0], longest_seconds), None
+        return self.audio
+
+    def signal_of(self, clip: Mapping[Any, Any], part: Audio, *, again: bool) -> Callable[[SignalKey], Float32]:
+        """What gives the signals of a clip, which may be a variant.
+
+        Parameters
+        ----------
+        clip : mapping
+            Row of the clip table.
+        part : Audio
+            The clip's part of the file.
+        again : bool
+            Keep the signals, for the next clip is another variant.
+        """
+        if self.signal is None:
+            plain = signals(part.samples, part.sr)
+            self.signal = cache(plain) if again else plain
+        base, augmentation = self.signal, augmentation_of(clip)
+        if augmentation is None:
+            return base
+        return lambda key: altered(base(key), key[1], augmentation, clip["clip_id"])

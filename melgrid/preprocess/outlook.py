@@ -1,0 +1,106 @@
+"""What a run would do, before it does it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from melgrid.errors import ParameterError
+from melgrid.params import Derived, Feature, Grid
+from melgrid.preprocess.audio.augment import augmented
+from melgrid.preprocess.clips import native_rate, shard_size, take
+from melgrid.preprocess.forecast import Forecast, forecast
+from melgrid.preprocess.plan import Plan, compile_plan
+from melgrid.preprocess.rehearsal import rehearse
+from melgrid.store import Manifest
+
+if TYPE_CHECKING:
+    from melgrid.datasets import Dataset
+
+__all__ = ["chosen", "prepare", "processors", "resolve_features"]
+
+
+def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature]) -> tuple[Feature, ...]:
+    """Turn what a caller calls a grid into features, learning the corpus's rate where a grid asks for it.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    grid : Grid, Feature or iterable of Feature
+
+    Returns
+    -------
+    tuple of Feature, without repeats
+
+    Raises
+    ------
+    ParameterError
+    """
+    if isinstance(grid, Grid):
+        return grid.resolve(native_rate(dataset) if grid.needs_native else None)
+    features = (grid,) if isinstance(grid, Feature) else tuple(dict.fromkeys(grid))
+    for feature in features:
+        if isinstance(feature, Derived):
+            raise ParameterError(f"{feature.id}: is made from {feature.parent} by a model; use melgrid.loaders.derive")
+    return features
+
+
+def chosen(dataset: Dataset, grid: Grid | Feature | Iterable[Feature], limit: int | None) -> Dataset:
+    """Take as many clips as asked for, and add the variants that the grid asks for."""
+    return augmented(take(dataset, limit), grid.augment if isinstance(grid, Grid) else ())
+
+
+def prepare(
+    dataset: Dataset,
+    grid: Grid | Feature | Iterable[Feature],
+    store: str | Path,
+    *,
+    limit: int | None = None,
+    jobs: int | None = None,
+    shard_mb: int = 128,
+    timed: bool = False,
+) -> tuple[Forecast, Plan | None]:
+    """Say what `run` with the same arguments would do; write nothing.
+
+    Parameters
+    ----------
+    dataset, grid, store, limit, jobs, shard_mb
+        As for `run`.
+    timed : bool
+        Also try a few clips, in a temporary folder, and say how long the run will take.
+
+    Returns
+    -------
+    forecast : Forecast
+    plan : Plan or None
+        None when the store has all features.
+
+    Raises
+    ------
+    ParameterError
+        The grid breaks a rule.
+    """
+    dataset = chosen(dataset, grid, limit)
+    features = resolve_features(dataset, grid)
+    path = Path(store)
+    done = frozenset(Manifest.load(path).features if (path / "store.json").exists() else ())
+    missing = tuple(feature for feature in features if feature.id not in done)
+    coming = forecast(dataset, features, path, done)
+    if not missing:
+        return coming, None
+    if timed and (rehearsal := rehearse(dataset, missing)):
+        count = len(dataset)
+        shards = math.ceil(count / shard_size(count, features, dataset.nominal_seconds, shard_mb << 20))
+        seconds = rehearsal.wall_seconds(count, shards, jobs or processors())
+        rows_told = tuple(replace(row, share=rehearsal.shares.get(row.feature.id)) for row in coming.features)
+        coming = replace(coming, features=rows_told, run_seconds=seconds)
+    return coming, compile_plan(missing)
+
+
+def processors() -> int:
+    """Count the processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

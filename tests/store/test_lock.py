@@ -1,0 +1,89 @@
+"""Who may produce beside whom, and what may be swept while others are at work."""
+
+import fcntl
+import os
+import threading
+
+import pytest
+
+from melgrid.errors import StoreError
+from melgrid.store import lock
+from melgrid.store.disk import stale, sweep, temporary
+
+
+def test_who_shares_keeps_out_who_does_not(tmp_path):
+    with lock(tmp_path, shared=True), lock(tmp_path, shared=True):
+        assert (tmp_path / ".lock").exists()
+        with pytest.raises(StoreError, match=r"is being written by process \d+ on \S+; wait"), lock(tmp_path):
+            pass
+    with lock(tmp_path), pytest.raises(StoreError, match="is being written by"), lock(tmp_path, shared=True):
+        pass
+    assert list(tmp_path.iterdir()) == []  # who has it alone leaves nothing behind
+
+
+def test_parts_have_locks_of_their_own(tmp_path):
+    with lock(tmp_path), lock(tmp_path, 7), lock(tmp_path, "deal"), lock(tmp_path, 8):
+        with pytest.raises(StoreError, match=rf"shard 7 of {tmp_path} is being written"), lock(tmp_path, 7):
+            pass
+        with pytest.raises(StoreError, match=rf"deal of {tmp_path} is being written"), lock(tmp_path, "deal"):
+            pass
+        assert sweep(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_waiting_ends_when_the_holder_leaves(tmp_path):
+    waits = []
+    leave = threading.Event()
+    held = threading.Event()
+
+    def hold():
+        with lock(tmp_path, 1):
+            held.set()
+            leave.wait()
+
+    def wait():
+        waits.append(None)
+        if len(waits) == 2:
+            leave.set()
+            holder.join()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    with lock(tmp_path, 1, wait=wait):
+        assert len(waits) == 2
+
+
+def test_locks_of_the_dead_are_swept(tmp_path):
+    (tmp_path / ".lock-00003").write_text("process 1 on a machine that is no more\n")
+    with lock(tmp_path, 4):
+        assert stale(tmp_path) == [tmp_path / ".lock-00003"]
+        assert sweep(tmp_path) == [tmp_path / ".lock-00003"]
+        assert [path.name for path in tmp_path.iterdir()] == [".lock-00004"]
+
+
+def test_what_is_swept_belongs_to_nobody_at_that_moment(tmp_path, monkeypatch):
+    """A maker that comes between the look at a lock and the removal must not lose its file."""
+    path = tmp_path / ".shard-00000.h5.abc.tmp"
+    path.touch()
+    unlink = type(path).unlink
+    tried = []
+
+    def late_maker(self, **options):
+        fd = os.open(path, os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(fd)
+        tried.append(self)
+        unlink(self, **options)
+
+    monkeypatch.setattr(type(path), "unlink", late_maker)
+    assert sweep(tmp_path) == [path]
+    assert tried == [path]
+
+
+def test_temporaries_at_work_are_nobodys_business(tmp_path):
+    fd, path = temporary(tmp_path, "shard-00000.h5")
+    assert stale(tmp_path) == sweep(tmp_path) == []
+    os.close(fd)
+    assert sweep(tmp_path) == [path]
