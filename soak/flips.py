@@ -16,7 +16,7 @@ import soundfile
 from melgrid import datasets
 from melgrid.params import LogMel
 from melgrid.preprocess import run
-from melgrid.store.faults import find_faults
+from melgrid.store.checks.faults import find_faults
 
 
 def make_store(folder: Path) -> Path:

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from melgrid.errors import MelgridError
 from melgrid.params import canonical_json
 from melgrid.store import open_store, verify
-from melgrid.store.inspect import failures, feature_summary, store_summary
-from soak.kill import finish, make_corpus
+from melgrid.store.views.inspect import failures, feature_summary, store_summary
+from soak.kill import Scene, make_corpus
 
 Change = Callable[[Path, st.DataObject], None]
 ADDRESS_SPACE = 6 << 30
@@ -171,7 +171,7 @@ def main(store: str | None = None, examples: int = 500, chance: int = 0) -> None
     if store is None:
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / "store"
-            finish(make_corpus(Path(folder) / "corpus"), made)
+            Scene(make_corpus(Path(folder) / "corpus")).finish(made)
             main(str(made), examples, chance)
         return
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))

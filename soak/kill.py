@@ -1,27 +1,38 @@
 """kill -9 a run, its workers, or both, at any moment; run again; every byte must be that of an uninterrupted run.
 
-``python -m soak.kill [POINTS] [SEED]``: every step at which the run changes the store, the steps of a worker's first
-shards, then random moments until there are POINTS.
+``python -m soak.kill [RANDOM] [RETRY] [SHARES] [SEED]``: every step at which a first run changes the store, the steps
+of a worker's first shards, then so many random moments; the same for a run that tries failed clips again (``--retry``);
+random moments of one of two shares of a run (``--task K/2``).
 """
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
+import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from soak import victim
+
 ROOT = Path(__file__).resolve().parent.parent
 VICTIMS = ("run", "workers", "both")
 WORKER_STEPS = 36  # two shards of two features
+# Runs are forked off a process that has imported everything: half of the time of a run would be that.
+RUNS = multiprocessing.get_context("forkserver")
+RUNS.set_forkserver_preload(["soak.victim", "melgrid.datasets", "melgrid.preprocess", "joblib", "pyarrow.parquet"])
+TIMEOUT = 300
 
 
 def make_corpus(root: Path, clips: int = 20) -> Path:
@@ -35,18 +46,92 @@ def make_corpus(root: Path, clips: int = 20) -> Path:
     return root
 
 
-def start(corpus: Path, store: Path, *how: object) -> subprocess.Popen[bytes]:
-    """Start a run; see `soak.victim`."""
-    command = [sys.executable, "-m", "soak.victim", str(corpus), str(store), *map(str, how)]
-    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)
+@dataclass(frozen=True)
+class Scene:
+    """What is interrupted.
+
+    Attributes
+    ----------
+    corpus : Path
+    before : Path or None
+        The store that the run finds; None: it makes one.
+    """
+
+    corpus: Path
+    before: Path | None = None
+
+    def store(self, path: Path) -> Path:
+        """Set the scene at `path`."""
+        if self.before is not None:
+            shutil.copytree(self.before, path)
+        return path
+
+    def start(
+        self, store: Path, who: str = "nobody", step: int = 0, said: Path | None = None, share: str = ""
+    ) -> ForkServerProcess:
+        """Start the run, or a share of it; see `soak.victim`."""
+        arguments = (str(self.corpus), str(store), who, str(step), share or ("retry" if self.before else ""))
+        process = RUNS.Process(target=victim.tell, args=(said or store.with_name(f"{store.name}.said"), *arguments))
+        process.start()
+        return process
+
+    def finish(self, store: Path) -> None:
+        """Run to the end."""
+        process = self.start(store)
+        process.join(TIMEOUT)
+        if process.exitcode:
+            said = store.with_name(f"{store.name}.said").read_text("utf-8")
+            raise AssertionError(f"the run failed: {process.exitcode}: {said}")
+
+    def check(self, store: Path, expected: dict[str, bytes]) -> None:
+        """Run again and compare."""
+        self.finish(store)
+        found = contents(store)
+        if found != expected:
+            differ = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+            raise AssertionError(f"{store}: differs in {differ}")
+
+    def kill_at_step(self, store: Path, who: str, step: int) -> str | None:
+        """Let the run or a worker die before one of its steps; return the name of the call, None beyond the last."""
+        self.start(store, who, step).join(TIMEOUT)
+        named = store.with_name(f"{store.name}.steps")
+        return named.read_text("utf-8") if named.exists() else None
+
+    def kill_at_random(self, store: Path, victim: str, delay: float, share: str = "") -> bool:
+        """Kill some seconds after the imports; return whether there was somebody left to kill."""
+        process = self.start(store, share=share)
+        _wait_for(store.with_name(f"{store.name}.begun"), process)
+        time.sleep(delay)
+        alive = process.is_alive()
+        workers = children(process.pid) if victim != "run" else []
+        if victim != "workers":
+            process.kill()
+        for worker in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        process.join(TIMEOUT)
+        return alive and (victim == "run" or bool(workers))
+
+    def seconds(self, store: Path) -> float:
+        """Time that the work takes."""
+        process = self.start(store)
+        _wait_for(store.with_name(f"{store.name}.begun"), process)
+        begin = time.monotonic()
+        process.join(TIMEOUT)
+        return time.monotonic() - begin
 
 
-def finish(corpus: Path, store: Path) -> None:
-    """Run to the end."""
-    process = start(corpus, store)
-    _, errors = process.communicate(timeout=300)
-    if process.returncode:
-        raise AssertionError(f"the rerun failed: {errors.decode()}")
+def make_retry(folder: Path) -> Scene:
+    """Make a store of a corpus of which three files are broken, and mend two of them."""
+    corpus = make_corpus(folder / "corpus")
+    mended = [corpus / "a" / "04.wav", corpus / "b" / "11.wav"]
+    sound = [path.read_bytes() for path in mended]
+    for path in mended:
+        path.write_bytes(b"no audio yet")
+    Scene(corpus).finish(folder / "before")
+    for path, data in zip(mended, sound, strict=True):
+        path.write_bytes(data)
+    return Scene(corpus, folder / "before")
 
 
 def contents(store: Path) -> dict[str, bytes]:
@@ -55,84 +140,87 @@ def contents(store: Path) -> dict[str, bytes]:
     return {str(path.relative_to(store)): path.read_bytes() for path in sorted(files)}
 
 
-def check(corpus: Path, store: Path, expected: dict[str, bytes]) -> None:
-    """Run again and compare."""
-    finish(corpus, store)
-    found = contents(store)
-    if found != expected:
-        differ = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
-        raise AssertionError(f"{store}: differs in {differ}")
-
-
-def kill_at_step(corpus: Path, store: Path, who: str, step: int) -> str | None:
-    """Let the run or a worker die before one of its steps; return the name of the call, None beyond the last."""
-    process = start(corpus, store, who, step)
-    process.communicate(timeout=300)
-    named = store.with_name(f"{store.name}.steps")
-    return named.read_text("utf-8") if named.exists() else None
-
-
-def kill_at_random(corpus: Path, store: Path, victim: str, delay: float) -> bool:
-    """Kill some seconds after the store appears; return whether there was somebody left to kill."""
-    process = start(corpus, store)
-    while not store.exists() and process.poll() is None:
-        time.sleep(0.001)
-    time.sleep(delay)
-    alive = process.poll() is None
-    workers = children(process.pid) if victim != "run" else []
-    if victim != "workers":
-        process.kill()
-    for worker in workers:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGKILL)
-    process.communicate(timeout=300)
-    return alive and (victim == "run" or bool(workers))
-
-
-def children(pid: int) -> list[int]:
+def children(pid: int | None) -> list[int]:
     """Processes that a process has started."""
     with contextlib.suppress(OSError):
         return [int(p) for task in Path(f"/proc/{pid}/task").iterdir() for p in (task / "children").read_text().split()]
     return []
 
 
-def main(points: int = 160, seed: int = 0) -> None:
-    """Kill, run again, compare; say what was done."""
-    done: Counter[str] = Counter()
+def _wait_for(path: Path, process: ForkServerProcess) -> None:
+    while not path.exists() and process.is_alive():
+        time.sleep(0.001)
+
+
+def kills(scene: Scene, folder: Path, randoms: int, rng: np.random.Generator) -> Iterator[str]:
+    """Kill, run again, compare; yield what was killed."""
+    folder.mkdir()
+    reference = scene.store(folder / "reference")
+    scene.finish(reference)
+    expected = contents(reference)
+    work = scene.seconds(scene.store(folder / "timed"))
+    for who, last in (("run", 10_000), ("worker", WORKER_STEPS)):
+        for step in range(1, last + 1):
+            store = scene.store(folder / f"{who}-{step}")
+            call = scene.kill_at_step(store, who, step)
+            scene.check(store, expected)
+            shutil.rmtree(store)
+            if call is None:
+                break
+            yield f"{who} at {call}"
+    done = tries = 0
+    while done < randoms:
+        victim = VICTIMS[done % 3]
+        delay = float(rng.uniform(0, work))
+        tries += 1
+        store = scene.store(folder / f"random-{tries}")
+        hit = scene.kill_at_random(store, victim, delay)
+        scene.check(store, expected)
+        shutil.rmtree(store)
+        if hit:
+            done += 1
+            yield f"{victim} at random"
+
+
+def kills_of_shares(scene: Scene, folder: Path, randoms: int, rng: np.random.Generator) -> Iterator[str]:
+    """Kill one of two shares beside the other, and let a whole run complete what both have left."""
+    folder.mkdir()
+    scene.finish(folder / "reference")
+    expected = contents(folder / "reference")
+    work = scene.seconds(folder / "timed")
+    done = tries = 0
+    while done < randoms:
+        tries += 1
+        store = folder / f"random-{tries}"
+        other = scene.start(store, said=folder / "other", share="2/2")
+        hit = scene.kill_at_random(store, VICTIMS[done % 3], float(rng.uniform(0, work)), share="1/2")
+        other.join(TIMEOUT)
+        if other.exitcode:
+            raise AssertionError(f"the other share failed: {(folder / 'other').read_text('utf-8')}")
+        scene.check(store, expected)
+        shutil.rmtree(store)
+        if hit:
+            yield f"{VICTIMS[done % 3]} at random"
+            done += 1
+
+
+def main(randoms: int = 105, of_retry: int = 30, of_shares: int = 15, seed: int = 0) -> None:
+    """Kill first runs, retries and shares; say what was done."""
+    rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        corpus = make_corpus(folder / "corpus")
-        reference = folder / "reference"
-        finish(corpus, reference)
-        expected = contents(reference)
-        begin = time.monotonic()
-        process = start(corpus, folder / "timed")
-        while not (folder / "timed").exists():
-            begin = time.monotonic()
-            time.sleep(0.001)
-        process.communicate(timeout=300)
-        work = time.monotonic() - begin
-        for who, last in (("run", 10_000), ("worker", WORKER_STEPS)):
-            for step in range(1, last + 1):
-                store = folder / f"{who}-{step}"
-                call = kill_at_step(corpus, store, who, step)
-                check(corpus, store, expected)
-                if call is None:
-                    break
-                done[f"{who} at {call}"] += 1
-                print(f"{who} step {step} ({call}): same bytes", flush=True)
-        rng = np.random.default_rng(seed)
-        missed = 0
-        while sum(done.values()) < points:
-            victim = VICTIMS[sum(done.values()) % 3]
-            delay = float(rng.uniform(0, work))
-            store = folder / f"random-{sum(done.values()) + missed}"
-            hit = kill_at_random(corpus, store, victim, delay)
-            check(corpus, store, expected)
-            done[f"{victim} at random"] += hit
-            missed += not hit
-            print(f"{victim} after {delay:.3f} s{'' if hit else ' (too late)'}: same bytes", flush=True)
-    print(f"{sum(done.values())} kills, every store equal byte for byte: {dict(done)}")
+        scene = Scene(make_corpus(folder / "corpus"))
+        acts = {
+            "first run": kills(scene, folder / "first run", randoms, rng),
+            "retry": kills(make_retry(folder / "broken"), folder / "retry", of_retry, rng),
+            "shares": kills_of_shares(scene, folder / "shares", of_shares, rng),
+        }
+        for title, act in acts.items():
+            done: Counter[str] = Counter()
+            for what in act:
+                done[what] += 1
+                print(f"{title}, kill {done.total()}: {what}: same bytes", flush=True)
+            print(f"{title}: {done.total()} kills, every store equal byte for byte: {dict(done)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """A small run that dies by its own hand at a named step, or not at all.
 
-``python -m soak.victim CORPUS STORE [WHO STEP]``: WHO is ``run`` or ``worker``; STEP counts the calls with which that
-process changes the store. The process kills itself just before that call, once: a file beside the store tells of it.
+``python -m soak.victim CORPUS STORE [WHO STEP [HOW]]``: WHO is ``run``, ``worker`` or ``nobody``; STEP counts the calls
+with which that process changes the store. The process kills itself just before that call, once: a file beside the store
+tells of it. Another one, ``STORE.begun``, says that the imports are done. HOW is ``retry``, or ``K/N`` for a share.
 """
 
 from __future__ import annotations
@@ -45,24 +46,34 @@ def _concerns(name: str, args: tuple[Any, ...], store: Path) -> bool:
     return os.fspath(args[0]).startswith(str(store)) and not os.fspath(args[0]).startswith(f"{store}.")
 
 
-def main(corpus: str, store: str, who: str = "nobody", step: str = "0") -> None:
+def main(corpus: str, store: str, who: str = "nobody", step: str = "0", how: str = "") -> None:
     """Run."""
     from melgrid import datasets
     from melgrid.errors import MelgridError
     from melgrid.params import Mel, Stft
     from melgrid.preprocess import run
-    from melgrid.preprocess.workers import Workers
+    from melgrid.preprocess.engine.workers import Workers
 
     features = [Mel(sr=8000, n_fft=256, n_mels=16), Stft(sr=8000, n_fft=128, output="log")]
     if who == "run":
         die_at(int(step), Path(store))
     elif who == "worker":
         preamble = f"from pathlib import Path; from soak.victim import die_at; die_at({step}, Path({store!r}))"
-        sys.modules["melgrid.preprocess.run"].Workers = partial(Workers, preamble=preamble)  # type: ignore[attr-defined]
+        Workers.__init__.__defaults__ = (preamble,)  # wherever it is made
+    dataset = datasets.load("folder", corpus)
+    Path(f"{store}.begun").touch()
     try:
-        run(datasets.load("folder", corpus), features, store, jobs=1, shard_mb=1, progress=False)
+        share = how if "/" in how else None
+        run(dataset, features, store, jobs=1, shard_mb=1, retry=how == "retry", task=share, progress=False)
     except MelgridError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+
+
+def tell(path: Path, *arguments: str) -> None:
+    """Run, and write to a file what would stand on standard error."""
+    with path.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+    main(*arguments)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="session")
 def reference(corpus, tmp_path_factory):
     """A store of two feature sets, made without interruption; do not change it."""
-    from soak.kill import finish
+    from soak.kill import Scene
 
     store = tmp_path_factory.mktemp("reference") / "store"
-    finish(corpus, store)
+    Scene(corpus).finish(store)
     return store

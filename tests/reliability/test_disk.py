@@ -109,6 +109,21 @@ def test_the_forecast_warns_before_anything_is_written(corpus, small_disk):
     assert "WARNING" not in forecast_text(coming, plan)
 
 
+def test_a_quiet_run_also_warns_in_one_line(corpus, small_disk):
+    command = [
+        *(sys.executable, "-m", "melgrid", "preprocess", "folder", "--root", corpus, "--store", small_disk / "store"),
+        *("--jobs", "1", "--feature", "mel sr=8000 n_fft=256 n_mels=16", "--max-bad", "1", "--quiet"),
+    ]
+    with only(small_disk, 0):
+        done = subprocess.run(command, capture_output=True, text=True)
+    first, *others = done.stderr.splitlines()
+    assert re.fullmatch(r"WARNING: the disk does not hold this: [\d.]+ .* are free", first)
+    assert len(others) == 1  # the error
+    assert done.returncode == 1
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_read_only_disk_is_said_plainly(corpus, small_disk):
     remount(small_disk, "ro")
     with pytest.raises(StoreError, match=r"/store: cannot be used: Read-only file system; put that right"):

@@ -1,51 +1,86 @@
 """A handful of the kills that ``make soak`` does by the hundred."""
 
-import signal
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from soak.kill import check, children, contents, kill_at_random, kill_at_step, start
+from soak.kill import Scene, children, contents, make_retry
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 
+@pytest.fixture(scope="module")
+def retry(tmp_path_factory):
+    """A store of which two clips failed whose files are whole now, and the store that a retry leaves."""
+    folder = tmp_path_factory.mktemp("retry")
+    scene = make_retry(folder)
+    after = scene.store(folder / "after")
+    scene.finish(after)
+    return scene, contents(after)
+
+
 @pytest.mark.parametrize(("who", "step"), [("run", 26), ("worker", 14), ("worker", 17)])
 def test_a_kill_at_a_step_of_the_protocol(corpus, reference, tmp_path, who, step):
-    assert kill_at_step(corpus, tmp_path / "store", who, step)
-    check(corpus, tmp_path / "store", contents(reference))
+    assert Scene(corpus).kill_at_step(tmp_path / "store", who, step)
+    Scene(corpus).check(tmp_path / "store", contents(reference))
 
 
 @pytest.mark.parametrize("victim", ["workers", "both"])
 def test_a_kill_at_some_moment(corpus, reference, tmp_path, victim):
-    kill_at_random(corpus, tmp_path / "store", victim, 0.9)
-    check(corpus, tmp_path / "store", contents(reference))
+    Scene(corpus).kill_at_random(tmp_path / "store", victim, 0.7)
+    Scene(corpus).check(tmp_path / "store", contents(reference))
+
+
+def test_a_retry_leaves_all_that_worked_and_new_generations(retry):
+    scene, after = retry
+    before = contents(scene.before)
+    new = {name for name in after if "-r1.h5" in name}
+    assert new
+    gone = before.keys() - after.keys()
+    assert {name.replace(".h5", "-r1.h5") for name in gone} == new  # an old generation goes when the next is listed
+
+
+@pytest.mark.parametrize(("who", "step"), [("run", 9), ("run", 20), ("worker", 16)])
+def test_a_kill_at_a_step_of_a_retry(retry, tmp_path, who, step):
+    scene, after = retry
+    store = scene.store(tmp_path / "store")
+    assert scene.kill_at_step(store, who, step)
+    scene.check(store, after)
+
+
+def test_a_kill_at_some_moment_of_a_retry(retry, tmp_path):
+    scene, after = retry
+    store = scene.store(tmp_path / "store")
+    scene.kill_at_random(store, "both", 0.9)
+    scene.check(store, after)
 
 
 def test_two_runs_at_once_make_one_store(corpus, reference, tmp_path):
     """The second stops with a clear message, unless the first had ended."""
     store = tmp_path / "store"
-    both = [start(corpus, store) for _ in range(2)]
-    said = [process.communicate(timeout=120)[1].decode() for process in both]
-    codes = sorted(process.returncode for process in both)
+    said = [tmp_path / "one", tmp_path / "other"]
+    both = [Scene(corpus).start(store, said=path) for path in said]
+    for process in both:
+        process.join(120)
+    codes = sorted(process.exitcode for process in both)
     assert codes in ([0, 0], [0, 1])
     if codes == [0, 1]:
-        assert "is being written by process" in "".join(said)
+        assert "is being written by process" in "".join(path.read_text() for path in said)
     assert contents(store) == contents(reference)
 
 
 def test_children_end_when_only_their_parent_dies(corpus, reference, tmp_path):
     store = tmp_path / "store"
-    process = start(corpus, store)
-    while not list(store.rglob(".shard*")) and process.poll() is None:
+    process = Scene(corpus).start(store)
+    while not list(store.rglob(".shard*")) and process.is_alive():
         time.sleep(0.001)
     workers = children(process.pid)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.kill()
+    process.join(60)
     assert workers
-    check(corpus, store, contents(reference))  # begins at once: late workers must not disturb it
+    Scene(corpus).check(store, contents(reference))  # begins at once: late workers must not disturb it
     assert not [pid for pid in workers if Path(f"/proc/{pid}/cmdline").exists() and b"melgrid" in _command(pid)]
 
 
