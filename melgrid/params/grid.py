@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from melgrid.errors import ParameterError
+from melgrid.params.augmentation import Augmentation, augmentations
 from melgrid.params.features import Feature
 
 __all__ = ["Grid", "grid_schema"]
@@ -51,9 +52,12 @@ class Grid:
     ----------
     entries : tuple of Entry
         Use `from_toml`, `from_entries`, `from_shorthand` or `product`; a grid checks itself when it is made.
+    augment : tuple of Augmentation
+        Variants of the training clips that a store is to have beside the clips; see `augmented`.
     """
 
     entries: tuple[Entry, ...]
+    augment: tuple[Augmentation, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.entries:
@@ -92,7 +96,9 @@ class Grid:
 
     @classmethod
     def from_toml(cls, path: str | Path, **defaults: Any) -> Grid:
-        """Read a grid file: a list of ``[[features]]`` tables; a table ``[recipe]`` is for people and skipped.
+        """Read a grid file: a list of ``[[features]]`` tables, and perhaps ``augment = ["gain db=-6"]`` before them.
+
+        A table ``[recipe]`` is for people and skipped.
 
         Parameters
         ----------
@@ -117,12 +123,42 @@ class Grid:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ParameterError(f"grid file {path}: cannot be read as TOML: {error}") from None
         for key in document:
-            if key not in ("features", "recipe"):
-                raise ParameterError(f"grid file {path}: unknown table {key!r}; only [[features]] is known")
+            if key not in ("features", "recipe", "augment"):
+                raise ParameterError(f"grid file {path}: unknown table {key!r}; known: [[features]], augment")
         tables = document.get("features", [])
         if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
             raise ParameterError(f"grid file {path}: features must be a list of tables, written [[features]]")
-        return cls.from_entries(tables, place=path.name, **defaults)
+        return cls.from_entries(tables, place=path.name, **defaults)._with(document, f"grid file {path}")
+
+    def _with(self, document: Mapping[str, Any], place: str) -> Grid:
+        """Take the augmentations of a grid file."""
+        texts = document.get("augment", [])
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ParameterError(f"{place}: augment must be a list of texts, such as ['pitch_shift n_steps=-2,2']")
+        try:
+            return self.augmented(*texts)
+        except ParameterError as error:
+            raise ParameterError(f"{place}: {error}") from None
+
+    def augmented(self, *texts: str) -> Grid:
+        """Ask for variants of the training clips as well.
+
+        Parameters
+        ----------
+        *texts : str
+            ``"time_stretch rate=0.8,1.2"``, ``"pitch_shift n_steps=-2,2"``, ``"noise snr_db=10"``,
+            ``"gain db=-6"``; several values are several variants, effects joined by `` + `` make one.
+
+        Returns
+        -------
+        Grid
+
+        Raises
+        ------
+        ParameterError
+            A text is not of that form, or a value is out of range.
+        """
+        return replace(self, augment=tuple(sorted({*self.augment, *augmentations(texts)})))
 
     @classmethod
     def from_shorthand(cls, texts: Sequence[str], **defaults: Any) -> Grid:
@@ -204,7 +240,7 @@ class Grid:
         return len(self.resolve())
 
     def __add__(self, other: Grid) -> Grid:
-        return Grid(self.entries + other.entries)
+        return Grid(self.entries + other.entries, tuple(sorted({*self.augment, *other.augment})))
 
 
 def _expand(table: Mapping[str, Any], place: str, defaults: frozenset[str]) -> list[Entry]:
@@ -298,6 +334,7 @@ def grid_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "features": {"type": "array", "minItems": 1, "items": {"oneOf": tables}},
+            "augment": {"type": "array", "items": {"type": "string"}, "description": "Variants of training clips."},
             "recipe": {"type": "object", "description": "Where the grid comes from; for people."},
         },
         "$defs": inner,

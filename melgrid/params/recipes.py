@@ -98,5 +98,7 @@ def recipe(name: str, **defaults: Any) -> Recipe:
         notes=tuple(about.get("notes", ())),
         assumed=tuple(about.get("assumed", ())),
         toml=text,
-        grid=Grid.from_entries(document["features"], place=f"recipe {name}", **defaults),
+        grid=Grid.from_entries(document["features"], place=f"recipe {name}", **defaults).augmented(
+            *document.get("augment", ())
+        ),
     )

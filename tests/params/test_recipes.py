@@ -11,7 +11,8 @@ from melgrid.transforms import num_frames
 
 def test_the_systems_that_came_before_are_there():
     assert set(recipe_names()) == {
-        "choi2016_tagger", "choi2016_tagger_power", "choi2017_compact", "choi2017_compact_repeat", "choi2017_grid",
+        "augment_vienna", "choi2016_tagger", "choi2016_tagger_power", "choi2017_compact", "choi2017_compact_repeat",
+        "choi2017_grid",
         "choi2017_stft", "choi_mfcc120", "choi_mtt_cqt", "choi_mtt_mel", "choi_mtt_mfcc", "choi_mtt_stft", "choi_us8k",
         "choi_us8k_std", "dcase2016_cqt126", "dcase2016_cqt80", "dcase2016_cqt84", "dcase2016_mel40", "dcase2016_mel80",
         "deepsound", "deepsound_browser", "despois", "dl4mir_fma", "dl4mir_jamendo", "ismir2018_mtt", "kapre3_mel",
@@ -38,6 +39,7 @@ def test_a_recipe_is_a_grid_file(name, tmp_path):
     assert len(found.source) > 20
     assert found.labels
     (tmp_path / "grid.toml").write_text(found.toml)
+    assert Grid.from_toml(tmp_path / "grid.toml").augment == found.grid.augment
     assert list(Grid.from_toml(tmp_path / "grid.toml")) == list(found.grid)
     assert set(tomllib.loads(found.toml)["recipe"]) <= {"source", "clip_seconds", "shape", "labels", "notes", "assumed"}
 

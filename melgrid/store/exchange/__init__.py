@@ -1,0 +1,1 @@
+"""Feature sets in the formats of other tools."""
