@@ -55,7 +55,7 @@ class Augmentation:
         if mixup is not None and not 0 < mixup < np.inf:
             raise ParameterError(f"mixup={mixup}: must be above 0")
         for name, masks in (("time_masks", time_masks), ("frequency_masks", frequency_masks)):
-            if masks is not None and (len(masks) != 2 or min(masks) < 1):
+            if masks is not None and (np.shape(masks) != (2,) or min(masks) < 1):
                 raise ParameterError(f"{name}={masks}: must be how many and the greatest width, both at least 1")
         self.mixup = mixup
         self._masks = time_masks, frequency_masks

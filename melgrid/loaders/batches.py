@@ -11,17 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from melgrid.errors import ParameterError
 from melgrid.loaders.augmentation import Augmentation, Masks, mix
-from melgrid.loaders.crops import Crop, check_crop
+from melgrid.loaders.crops import Crop, check_crop, crop_length
+from melgrid.loaders.frame_labels import FrameLabels
 from melgrid.loaders.layout import Axes, Dtype
 from melgrid.loaders.partners import Partners, Tuples
 from melgrid.loaders.schedule import Schedule
-from melgrid.loaders.source import STEPS_AHEAD, Source
+from melgrid.loaders.source import STEPS_AHEAD, Resident, Source
 from melgrid.loaders.targets import Labels, class_indices, clip_weights, targets
 
 if TYPE_CHECKING:
     from melgrid.store import FeatureSet, Selection
 
-__all__ = ["Batch", "BatchOptions", "Batches", "as_pair", "for_models"]
+__all__ = ["Batch", "BatchOptions", "Batches"]
 
 Batch = dict[str, NDArray[Any]]
 Ints = NDArray[np.int64]
@@ -42,6 +43,7 @@ class BatchOptions(TypedDict, total=False):
     dtype: Dtype
     with_ids: bool
     with_lengths: bool
+    with_mask: bool
     labels: Labels
     weights: ArrayLike | None
     tuples: Tuples | None
@@ -50,7 +52,7 @@ class BatchOptions(TypedDict, total=False):
     time_masks: Masks | None
     frequency_masks: Masks | None
     shard: tuple[int, int]
-    resident: bool
+    resident: Resident
 
 
 class Batches:
@@ -81,11 +83,12 @@ class Batches:
         values count as channels.
     dtype : str
         "float32" in the feature's unit, or "stored" for the codes of the file, to be cast on the device.
-    with_ids, with_lengths : bool
-        Add `clip_id` (str) and `length` (int64, frames before padding) to every batch.
+    with_ids, with_lengths, with_mask : bool
+        Add `clip_id` (str), `length` (int64, frames before padding) and `mask` (bool (examples, frames), true before
+        the padding; batches of whole clips have it anyway) to every batch.
     labels : str, array or None
         "auto" (class indices, or multi-hot), "one-hot", numbers of your own for each of ``selection.clip_ids`` (as for
-        regression), or None for no `y`.
+        regression), or None for no `y`. "frames" and "frames-multi-hot": those of every frame, as in `FrameLabels`.
     weights : "balanced", array (clips,) or None
         Draw clips with replacement in proportion; "balanced" gives every class the same number of crops. The number
         of crops in an epoch stays.
@@ -99,8 +102,9 @@ class Batches:
     shard : (int, int)
         (index, count): only one of `count` equal shares without common crops, as process `index` of `count` needs.
         `batch_size` counts within the share.
-    resident : bool
-        Keep the clips in memory, read once in one go.
+    resident : bool or "device"
+        Keep the clips in memory, read once in one go. "device": on the device of the model, see `device_layer` and
+        `jax_gather`; `x` is then int32 (examples, 2), which names crops for these.
 
     Attributes
     ----------
@@ -133,6 +137,7 @@ class Batches:
         dtype: Dtype = "float32",
         with_ids: bool = False,
         with_lengths: bool = False,
+        with_mask: bool = False,
         labels: Labels = "auto",
         weights: ArrayLike | None = None,
         tuples: Tuples | None = None,
@@ -141,25 +146,37 @@ class Batches:
         time_masks: Masks | None = None,
         frequency_masks: Masks | None = None,
         shard: tuple[int, int] = (0, 1),
-        resident: bool = False,
+        resident: Resident = False,
     ) -> None:
         self._options: BatchOptions = {
             "batch_size": batch_size, "crop_frames": crop_frames, "crop_seconds": crop_seconds, "axes": axes,
-            "dtype": dtype, "with_lengths": with_lengths, "second": second, "resident": resident,
+            "dtype": dtype, "with_lengths": with_lengths, "with_mask": with_mask, "second": second,
+            "resident": resident,
         }  # fmt: skip
+        if not hasattr(selection, "feature_set"):
+            raise ParameterError(
+                f"{selection!r}: loaders take a selection, from features.split(...) or features.select()"
+            )
         self.selection = selection
         self.feature = selection.feature_set.feature
-        self.frames = _crop_length(crop_frames, crop_seconds, self.feature.hop_seconds)
+        self.frames = crop_length(crop_frames, crop_seconds, self.feature.hop_seconds)
         self.crop = check_crop(crop, self.frames, crops_per_clip, shuffle)
         self.staggered = False
-        self._with_ids, self._with_lengths = with_ids, with_lengths
-        self._ids = np.asarray(selection.clip_ids, np.str_)
+        self._with_ids, self._with_lengths, self._with_mask = with_ids, with_lengths, with_mask
+        self._ids = np.asarray(selection.clip_ids, object)
         lengths = np.asarray(selection.lengths, np.int64)
         rows = np.asarray(selection.rows, np.int64)
         self._source = Source(selection.feature_set, rows, lengths, axes, dtype, resident)
         self._second = None if second is None else _matching(selection, second, self.frames, axes, dtype, resident)
         self._augmentation = Augmentation(mixup, time_masks, frequency_masks, dtype)
-        self._targets = targets(selection, labels)
+        if resident == "device" and (self.frames is None or self._augmentation.hides or mixup is not None):
+            raise ParameterError(
+                "resident='device': only crops of one length are gathered on the device; give crop_frames or "
+                "crop_seconds, and leave mixup and masks to layers of the model"
+            )
+        by_frame = isinstance(labels, str) and labels.startswith("frames")
+        self._frame_labels = FrameLabels(selection, str(labels)) if by_frame else None
+        self._targets = None if by_frame else targets(selection, labels)
         self._tuples, self._partners = tuples, None
         if tuples not in (None, "pairs", "triplets"):
             raise ParameterError(f"tuples={tuples!r}: must be 'pairs', 'triplets' or None")
@@ -167,8 +184,11 @@ class Batches:
             if self.crop == "tile" or second is not None or mixup is not None:
                 raise ParameterError(f"tuples={tuples!r}: not with crop='tile', second or mixup")
             self._partners = Partners(class_indices(selection, f"tuples={tuples!r}"))
-        if mixup is not None and self._targets is not None and self._targets.dtype != np.float32:
-            raise ParameterError(f"mixup={mixup}: labels must be numbers to mix; say labels='one-hot'")
+        if mixup is not None and (
+            (self._targets is not None and self._targets.dtype != np.float32) or (by_frame and labels == "frames")
+        ):
+            hot = "frames-multi-hot" if by_frame else "one-hot"
+            raise ParameterError(f"mixup={mixup}: labels must be numbers to mix; say labels={hot!r}")
         chances, strata = clip_weights(selection, weights)
         self._schedule = Schedule(
             selection.clip_ids,
@@ -188,8 +208,10 @@ class Batches:
             self.feature.id, "" if second is None else second.id, batch_size, self.frames, self.crop, crops_per_clip,
             shuffle, seed, drop_last, shard, tuples, mixup, time_masks, frequency_masks,
         )  # fmt: skip
-        digest = hashlib.sha256(repr(order).encode())
-        for array in (self._ids, lengths, self._targets, chances):
+        digest = hashlib.sha256(repr(_plain(order)).encode())
+        by_time = self._frame_labels.arrays if self._frame_labels is not None else ()
+        digest.update("\0".join(self._ids).encode())
+        for array in (lengths, self._targets, chances, *by_time):
             digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
         self.fingerprint = digest.hexdigest()[:16]
 
@@ -208,9 +230,10 @@ class Batches:
         -------
         dict of C-contiguous arrays, whose memory is not used again while anything refers to it
             ``x`` (examples, *axes); ``x2``, or ``other``, or ``positive`` and ``negative`` when asked for; ``y`` int64
-            (examples,) class indices or float32 (examples, ...), where there are labels; ``mask`` bool (examples,
-            frames), true before the padding, for whole clips, and ``x2_mask`` and so on; ``clip_id`` and ``length``
-            when asked for.
+            (examples,) class indices or float32 (examples, ...), where there are labels; for labels of frames with
+            another axis of frames behind the first, and ``y_weight`` float32 (examples, frames), 1 where `y` counts;
+            ``mask`` for whole clips and when asked for, ``x2_mask`` and so on;
+            ``clip_id`` and ``length`` when asked for.
 
         Raises
         ------
@@ -226,6 +249,9 @@ class Batches:
         batch: Batch = {}
         counts = self._put(batch, "x", self._source, clips, starts, self.frames, odd, chance)
         y = None if self._targets is None else self._targets[clips]
+        if self._frame_labels is not None:
+            frames = self.frames or batch["mask"].shape[1]
+            y, batch["y_weight"] = self._frame_labels.crops(clips, starts, counts, frames)
         if self._second is not None:
             source, ratio, frames = self._second
             also = np.rint(starts * ratio).astype(np.int64)
@@ -247,10 +273,12 @@ class Batches:
             for name in batch.keys() & {"mask", "x2_mask"}:
                 batch[name] |= np.roll(batch[name], -1, axis=0)
             y = None if y is None else mix(y, shares)
+            if "y_weight" in batch:
+                batch["y_weight"] = np.maximum(batch["y_weight"], np.roll(batch["y_weight"], -1, axis=0))
         if y is not None:
             batch["y"] = y
         if self._with_ids:
-            batch["clip_id"] = self._ids[clips]
+            batch["clip_id"] = self._ids[clips].astype(np.str_)
         if self._with_lengths:
             batch["length"] = counts
         return batch
@@ -259,14 +287,14 @@ class Batches:
         self, batch: Batch, name: str, source: Source, clips: Ints, starts: Ints, frames: int | None, odd: int | None,
         chance: partial[NDArray[np.float64]],
     ) -> Ints:  # fmt: skip
-        whole = frames is None
+        masked = frames is None or self._with_mask
         if frames is None:
             frames = int(source.lengths[clips].max())
             frames += 0 if odd is None else (frames - odd) % 2
         batch[name], counts = source.crops(clips, starts, frames)
         if self._augmentation.hides:
             self._augmentation.mask(source.layout.named(batch[name]), counts, chance)
-        if whole:
+        if masked:
             batch["mask" if name == "x" else f"{name}_mask"] = np.arange(frames) < counts[:, None]
         return counts
 
@@ -304,6 +332,30 @@ class Batches:
         """Order of the axes behind the batch axis."""
         return self._source.layout.axes
 
+    def device_source(self, name: str = "x") -> tuple[Source, int]:
+        """Return where the crops of an input come from, and their length, for a device that makes them.
+
+        Parameters
+        ----------
+        name : str
+            "x" or "x2".
+
+        Returns
+        -------
+        Source, int
+
+        Raises
+        ------
+        ParameterError
+            There is no such input, or the device does not make crops.
+        """
+        source, frames = (self._source, self.frames) if name == "x" else (None, None)
+        if name == "x2" and self._second is not None:
+            source, _, frames = self._second
+        if source is None or frames is None or source.resident != "device":
+            raise ParameterError(f"device: the loader must have resident='device', and an input {name!r}")
+        return source, frames
+
     def clips_of(self, epoch: int, i: int) -> NDArray[np.int64]:
         """Say which clips a batch holds.
 
@@ -319,20 +371,15 @@ class Batches:
         return self._schedule.part(epoch, i)[0]
 
 
-def _crop_length(frames: int | None, seconds: float | None, hop_seconds: float) -> int | None:
-    if frames is not None and seconds is not None:
-        raise ParameterError(f"crop_frames={frames}, crop_seconds={seconds}: give one of them")
-    if seconds is not None:
-        if not seconds > 0:
-            raise ParameterError(f"crop_seconds={seconds}: must be above 0")
-        return max(1, round(seconds / hop_seconds))
-    if frames is not None and frames < 1:
-        raise ParameterError(f"crop_frames={frames}: must be at least 1")
-    return frames
+def _plain(value: Any) -> Any:
+    """Python's own numbers and tuples, so that equal options have one text."""
+    if isinstance(value, tuple | list):
+        return tuple(_plain(one) for one in value)
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _matching(
-    selection: Selection, second: FeatureSet, frames: int | None, axes: Axes | None, dtype: Dtype, resident: bool
+    selection: Selection, second: FeatureSet, frames: int | None, axes: Axes | None, dtype: Dtype, resident: Resident
 ) -> tuple[Source, float, int | None]:
     """Return the source of the second input, its frames per frame of the first, and the length of its crops."""
     missing = [str(clip) for clip in selection.clip_ids if clip not in second]
@@ -343,44 +390,6 @@ def _matching(
     ratio = selection.feature_set.feature.hop_seconds / second.feature.hop_seconds
     source = Source(second, rows, second.lengths[rows], axes, dtype, resident)
     return source, ratio, None if frames is None else max(1, round(frames * ratio))
-
-
-def for_models(options: BatchOptions) -> BatchOptions:
-    """Check and complete the options of an adapter that feeds models: axes with a channel, and no ids.
-
-    Parameters
-    ----------
-    options : dict
-
-    Returns
-    -------
-    dict
-
-    Raises
-    ------
-    ParameterError
-    """
-    if options.get("with_ids"):
-        raise ParameterError("with_ids=True: a model takes no ids; use predict_clips or NumpyLoader(with_ids=True)")
-    return {**options, "axes": options.get("axes") or "TFC"}
-
-
-def as_pair(batch: dict[str, Any]) -> tuple[Any, ...]:
-    """Turn a batch into what models take.
-
-    Parameters
-    ----------
-    batch : dict
-        Which loses its `y`.
-
-    Returns
-    -------
-    (x, y), or (x,) where there are no labels
-        x is a dict when the batch holds more than ``x``: the inputs of a functional model, by name.
-    """
-    y = batch.pop("y", None)
-    inputs = batch["x"] if len(batch) == 1 else batch
-    return (inputs,) if y is None else (inputs, y)
 
 
 _SAME, _POSITIVE, _NEGATIVE, _SHARE = range(1 << 20, (1 << 20) + 4)  # purposes of random numbers; masks use those below

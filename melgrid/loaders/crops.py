@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, get_args
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from melgrid.errors import ParameterError
 
-__all__ = ["Crop", "check_crop", "tiles"]
+__all__ = ["Crop", "check_crop", "crop_length", "tiles"]
 
 Crop = Literal["auto", "random", "center", "head", "tile"]
 
@@ -72,3 +73,33 @@ def check_crop(crop: Crop | None, frames: int | None, crops_per_clip: int, shuff
             "crop='tile' covers clips as a whole"
         )
     return crop
+
+
+def crop_length(frames: int | None, seconds: float | None, hop_seconds: float) -> int | None:
+    """Resolve the two ways to say how long a crop is.
+
+    Parameters
+    ----------
+    frames : int or None
+    seconds : float or None
+    hop_seconds : float > 0
+        From one frame to the next.
+
+    Returns
+    -------
+    int >= 1, frames; None for neither
+
+    Raises
+    ------
+    ParameterError
+        Both are given, or one is out of range.
+    """
+    if frames is not None and seconds is not None:
+        raise ParameterError(f"crop_frames={frames}, crop_seconds={seconds}: give one of them")
+    if seconds is not None:
+        if not 0 < seconds < math.inf:
+            raise ParameterError(f"crop_seconds={seconds}: must be above 0; for whole clips leave it out")
+        return max(1, round(seconds / hop_seconds))
+    if frames is not None and (not hasattr(frames, "__index__") or frames < 1):
+        raise ParameterError(f"crop_frames={frames}: must be a whole number, at least 1")
+    return frames

@@ -51,6 +51,9 @@ class Gate:
             self._closed = True
             self._idle.wait_for(lambda: self._reading == 0, timeout=10)
 
+    def __reduce__(self) -> tuple[type[Gate], tuple[()]]:
+        return Gate, ()
+
 
 _GATES: weakref.WeakSet[Gate] = weakref.WeakSet()
 

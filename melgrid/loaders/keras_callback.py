@@ -31,3 +31,6 @@ class EpochCallback(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._loader.trained(self._epoch, batch + 1)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._loader.end_training()

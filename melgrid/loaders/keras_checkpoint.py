@@ -20,6 +20,8 @@ __all__ = ["Checkpoint"]
 class Checkpoint(EpochCallback):
     """Callback that saves a model with its optimizer and the loader's state, for an exact resume within an epoch.
 
+    The random numbers of layers such as dropout go on as well, which Keras leaves out of saved weights.
+
     It does what ``loader.callbacks`` do as well. To go on::
 
         checkpoint = Checkpoint(loader, "run", every=500)
@@ -45,7 +47,7 @@ class Checkpoint(EpochCallback):
             raise ParameterError(f"every={every}: must be at least 1, or None")
         self._folder = Path(folder)
         self._every = every
-        self._since = 0
+        self._saved = 0
 
     def resume(self, model: keras.Model) -> int:
         """Load weights and place from the folder, if there are any.
@@ -63,22 +65,34 @@ class Checkpoint(EpochCallback):
         Raises
         ------
         ParameterError
-            The checkpoint is of a loader of other clips or options.
+            The checkpoint is of a loader of other clips or options, or of a model with other random layers.
         """
         record = self._folder / "loader.json"
         if not record.exists():
             return 0
         saved = json.loads(record.read_text())
+        seeds, values = _seeds(model), saved.get("seeds", [])
+        if len(values) != len(seeds):
+            raise ParameterError(
+                f"{record}: of a model with {len(values)} random layers, here {len(seeds)}; make the same "
+                "model, or name another folder"
+            )
         self._loader.restore(saved["state"])
         model.optimizer.build(model.trainable_variables)  # so that it has what is loaded
         model.load_weights(self._folder / saved["weights"])
+        for seed, value in zip(seeds, values, strict=True):
+            seed.assign(value)
         epoch: int = saved["state"]["epoch"]
         return epoch
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        super().on_epoch_begin(epoch, logs)
+        self._saved = 0
+
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         super().on_train_batch_end(batch, logs)
-        self._since += 1
-        if self._since == self._every:
+        if self._every is not None and batch + 1 - self._saved >= self._every:  # steps_per_execution leaves some out
+            self._saved = batch + 1
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -86,14 +100,23 @@ class Checkpoint(EpochCallback):
         self._save()
 
     def _save(self) -> None:
-        self._since = 0
         state = self._loader.state()
         self._folder.mkdir(parents=True, exist_ok=True)
         weights = self._folder / f"{state['epoch']}-{state['batch']}.weights.h5"
-        self.model.save_weights(weights, overwrite=True)
+        # not in place: the last batch and the end of its epoch have one name
+        new = self._folder / "new.weights.h5"
+        model = self.model  # on JAX, asking for it brings its variables up to date
+        model.save_weights(new, overwrite=True)
+        seeds = [keras.ops.convert_to_numpy(seed).tolist() for seed in _seeds(model)]
+        new.replace(weights)
         new = self._folder / "loader.json.new"
-        new.write_text(json.dumps({"weights": weights.name, "state": state}))
+        new.write_text(json.dumps({"weights": weights.name, "state": state, "seeds": seeds}))
         new.replace(self._folder / "loader.json")  # the one step that counts
         for old in self._folder.glob("*-*.weights.h5"):
             if old != weights:
                 old.unlink()
+
+
+def _seeds(model: keras.Model) -> list[keras.Variable]:
+    """States of the random layers, in the order of the layers."""
+    return [variable for variable in model.variables if variable.path.endswith("seed_generator_state")]

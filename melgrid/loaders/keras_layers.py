@@ -25,6 +25,9 @@ def normalization(
     It casts its input to float32 first, so it also takes the codes of ``dtype="stored"``, and it runs where the model
     runs. Its numbers are saved with the model. Both parts of a complex value are divided by the same deviation.
 
+    A Sequential model that begins with it needs a ``keras.Input`` before it: without one ``fit`` and ``predict`` build
+    the layer within TensorFlow's graph, where Keras loses its numbers (InaccessibleTensorError).
+
     Parameters
     ----------
     statistics : Statistics

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 import keras
 
 from melgrid.errors import ParameterError
-from melgrid.loaders.batches import Batches, BatchOptions, as_pair, for_models
+from melgrid.loaders.batches import Batches, BatchOptions
 from melgrid.loaders.departure import Gate
 from melgrid.loaders.keras_callback import EpochCallback
+from melgrid.loaders.model_inputs import as_pair, for_models
 from melgrid.loaders.passes import Passes
 from melgrid.loaders.place import State, place_of, state_of
 
@@ -77,7 +78,7 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
 
         Returns
         -------
-        (x, y), or (x,) where the dataset has no labels
+        (x, y), or (x,) where the dataset has no labels, or (x, y, y_weight) for labels of frames
             With `mask` (whole clips) or `length` (asked for), x is a dict of ``x`` and these: the inputs of a
             functional model, by name.
 
@@ -160,6 +161,10 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
         epoch, count : int >= 0
         """
         self._place = epoch, self._skipped + count
+
+    def end_training(self) -> None:
+        """Have all batches again, also when the last epoch was a resumed one; callbacks call it."""
+        self._skipped = 0
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         self.on_epoch_begin()

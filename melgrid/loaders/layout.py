@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from melgrid.errors import ParameterError
 from melgrid.loaders.buffers import Buffers
 from melgrid.params import Feature
-from melgrid.store.encoding import decode, item_shape, stored_dtype
-from melgrid.store.half import widen
+from melgrid.store.shards.encoding import decode, item_shape, stored_dtype
+from melgrid.store.shards.half import widen
 
 __all__ = ["Axes", "Dtype", "Layout"]
 
@@ -33,6 +34,11 @@ class Layout:
     dtype : str
         "float32" for values in the feature's unit; "stored" for the codes as they stand in the file.
 
+    Attributes
+    ----------
+    frame_bytes : int
+        Of one stored frame.
+
     Raises
     ------
     ParameterError
@@ -42,6 +48,8 @@ class Layout:
     def __init__(self, feature: Feature, axes: Axes | None, dtype: Dtype) -> None:
         self.feature = feature
         self._stored, self._arranged = Buffers(), Buffers()
+        self._frame_shape, self._codes = item_shape(feature), stored_dtype(feature)
+        self.frame_bytes = math.prod(self._frame_shape) * self._codes.itemsize
         self.dtype = dtype
         self.channels = (feature.channels or 1) * (2 if feature.is_complex else 1)
         self.axes: Axes = axes if axes is not None else ("TF" if self.channels == 1 else "TFC")
@@ -67,7 +75,7 @@ class Layout:
         -------
         array (examples, frames, bins[, channels][, 2]) of the stored type, not initialised
         """
-        return self._stored.empty((examples, frames, *item_shape(self.feature)), stored_dtype(self.feature))
+        return self._stored.empty((examples, frames, *self._frame_shape), self._codes)
 
     def arrange(self, stored: NDArray[Any]) -> NDArray[Any]:
         """Order the axes and convert the type, in at most one copy and in none where nothing changes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -104,10 +105,13 @@ class NumpyLoader:
         self._place = self._next_epoch, self._skipped = place_of(self.batches, state)
 
     def _read(self, places: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int, Batch]]:
-        if self._prefetch == 0:
-            for epoch, i in places:
-                yield epoch, i, self.batches.batch(epoch, i)
-            return
+        if self._prefetch:
+            yield from self._read_ahead(places)
+        for epoch, i in places:
+            yield epoch, i, self.batches.batch(epoch, i)
+
+    def _read_ahead(self, places: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int, Batch]]:
+        process = os.getpid()
         # Leaving the block, by exhaustion, by an error or because the consumer went away, ends the thread.
         with ThreadPoolExecutor(1, thread_name_prefix="melgrid-loader") as thread:
             ready: deque[tuple[tuple[int, int], Future[Batch]]] = deque()
@@ -117,9 +121,12 @@ class NumpyLoader:
                     if len(ready) > self._prefetch:
                         place, future = ready.popleft()
                         yield *place, future.result()
+                        if os.getpid() != process:
+                            break
                 while ready:
                     place, future = ready.popleft()
-                    yield *place, future.result()
+                    # the child of a fork has an iterator, but not its thread
+                    yield *place, future.result() if os.getpid() == process else self.batches.batch(*place)
             finally:
                 for _, future in ready:
                     future.cancel()

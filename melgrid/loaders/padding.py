@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melgrid.params import Feature, Mfcc
-from melgrid.store.encoding import decode, encode
+from melgrid.store.shards.encoding import decode, encode
 from melgrid.transforms import mfcc, silent_frame
 
 __all__ = ["pad", "padding"]

@@ -8,6 +8,7 @@ announce a beginning before the first request of a pass.
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 __all__ = ["Passes"]
 
@@ -89,3 +90,10 @@ class Passes:
                 self.in_order &= index == len(self._served)
                 self._served.add(index)
             return max(self._epoch, 0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()

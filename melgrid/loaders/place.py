@@ -55,9 +55,10 @@ def place_of(batches: Batches, state: State) -> tuple[int, int]:
     ParameterError
         The state is of other clips or options.
     """
-    if state["order"] != batches.fingerprint:
+    order = state.get("order")
+    if order != batches.fingerprint:
         raise ParameterError(
-            f"state: of another order of batches ({state['order']}, here {batches.fingerprint}); the loader must have "
+            f"state: of another order of batches ({order}, here {batches.fingerprint}); the loader must have "
             "the same clips, seed, batch size and other options"
         )
     return state["epoch"], state["batch"]

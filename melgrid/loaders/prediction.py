@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from melgrid.errors import ParameterError
 from melgrid.loaders.batches import Batches
 
 __all__ = ["predict_clips"]
@@ -37,6 +38,8 @@ def predict_clips(model: Callable[[Any], Any], loader: Loader) -> NDArray[np.flo
 
     Raises
     ------
+    ParameterError
+        The model has several outputs.
     ShardError
         A file is shorter than the manifest says.
     """
@@ -46,7 +49,10 @@ def predict_clips(model: Callable[[Any], Any], loader: Loader) -> NDArray[np.flo
     tiles = np.zeros(len(batches.selection), np.int64)
     for i in range(len(batches)):
         batch, clips = batches.batch(0, i), batches.clips_of(0, i)
-        outputs = np.asarray(predict(batch["x"] if len(batch) == 1 else batch), np.float64)
+        outputs = predict(batch["x"] if len(batch) == 1 else batch)
+        if isinstance(outputs, list | tuple | dict):
+            raise ParameterError("predict_clips: the model has several outputs; give one with the output to average")
+        outputs = np.asarray(outputs, np.float64)
         if total is None:
             total = np.zeros((len(tiles), *outputs.shape[1:]))
         np.add.at(total, clips, outputs)

@@ -63,11 +63,14 @@ class Schedule:
         weights: NDArray[np.float64] | None = None,
         strata: Ints | None = None,
     ) -> None:
+        for name, number in (("batch_size", batch_size), ("crops_per_clip", crops_per_clip), ("seed", seed)):
+            if not hasattr(number, "__index__"):
+                raise ParameterError(f"{name}={number!r}: must be a whole number")
         if min(batch_size, crops_per_clip) < 1:
             raise ParameterError(f"batch_size={batch_size}, crops_per_clip={crops_per_clip}: must be at least 1")
         if not 0 <= seed < 1 << 64:
             raise ParameterError(f"seed={seed}: must lie in [0, 2**64)")
-        if not 0 <= shard[0] < shard[1]:
+        if len(shard) != 2 or not 0 <= shard[0] < shard[1]:
             raise ParameterError(f"shard={shard}: must be (index, count) with 0 <= index < count")
         if weights is not None and (crop == "tile" or not shuffle):
             raise ParameterError("weights: clips are drawn at random, so say shuffle=True, and not crop='tile'")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from melgrid.errors import ParameterError
 from melgrid.loaders.layout import Axes, Dtype, Layout
 from melgrid.loaders.padding import pad
 
 if TYPE_CHECKING:
     from melgrid.store import FeatureSet
 
-__all__ = ["Source"]
+__all__ = ["Resident", "Source"]
 
 Ints = NDArray[np.int64]
+Resident = bool | Literal["device"]
 STEPS_AHEAD = 4  # batches that the system is asked to fetch, as long as the disk is needed at all
 PATIENCE = 16  # batches in memory before that ends
 
@@ -31,15 +33,24 @@ class Source:
     lengths : int64 array (clips,), frames
     axes, dtype : str
         As in `Layout`.
-    resident : bool
-        Read all clips once, when the first crop is asked for, and keep them in memory.
+    resident : bool or "device"
+        Read all clips once, when the first crop is asked for, and keep them in memory; or only name crops, for
+        `DeviceFrames`.
+
+    Raises
+    ------
+    ParameterError
+        A word is unknown, or `axes` do not fit the feature.
     """
 
     def __init__(
-        self, feature_set: FeatureSet, rows: Ints, lengths: Ints, axes: Axes | None, dtype: Dtype, resident: bool
+        self, feature_set: FeatureSet, rows: Ints, lengths: Ints, axes: Axes | None, dtype: Dtype, resident: Resident
     ) -> None:
+        if resident not in (False, True, "device"):
+            raise ParameterError(f"resident={resident!r}: must be True, False or 'device'")
         self.feature_set = feature_set
         self.rows, self.lengths = rows, lengths
+        self._shortest = int(lengths.min()) if len(lengths) else 0
         self.layout = Layout(feature_set.feature, axes, dtype)
         self.resident = resident
         self._memory: NDArray[np.uint8] | None = None
@@ -57,7 +68,7 @@ class Source:
 
         Returns
         -------
-        x : array (examples, *axes)
+        x : array (examples, *axes), or int32 array (examples, 2) that names row and first frame for a device
         counts : int64 array (examples,)
             Frames before the padding.
 
@@ -67,12 +78,15 @@ class Source:
             A file is shorter than the manifest says.
         """
         counts = np.minimum(self.lengths[clips], frames)
+        if self.resident == "device":
+            return np.stack([self.rows[clips], starts], axis=1).astype(np.int32), counts
         stored = self.layout.empty(len(clips), frames)
         if self.resident:
             self._gather(clips, starts, counts, stored)
         elif self.feature_set.read(self.rows[clips], starts, counts, stored):
             self._hints = PATIENCE
-        pad(self.feature_set.feature, stored, counts)
+        if frames > self._shortest:
+            pad(self.feature_set.feature, stored, counts)
         return self.layout.arrange(stored), counts
 
     @property
@@ -86,9 +100,9 @@ class Source:
         self.feature_set.advise(self.rows[clips], starts, np.minimum(self.lengths[clips], frames))
 
     def _gather(self, clips: Ints, starts: Ints, counts: Ints, out: NDArray[Any]) -> None:
-        from melgrid.store.gather import gather  # numba takes a while to load
+        from melgrid.store.shards.gather import gather  # numba takes a while to load
 
-        frame = int(np.prod(out.shape[2:], dtype=np.int64)) * out.dtype.itemsize
+        frame = self.layout.frame_bytes
         if self._memory is None:
             whole = np.empty((int(self.lengths.sum()), *out.shape[2:]), out.dtype)
             self.feature_set.read_clips(self.rows, whole)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Labels", "class_indices", "clip_weights", "per_clip", "targets"]
 
-Labels = Literal["auto", "one-hot"] | ArrayLike | None
+Labels = Literal["auto", "one-hot", "frames", "frames-multi-hot"] | ArrayLike | None
 
 
 def targets(selection: Selection, labels: Labels) -> NDArray[Any] | None:
@@ -41,7 +41,9 @@ def targets(selection: Selection, labels: Labels) -> NDArray[Any] | None:
     if not isinstance(labels, str):
         return per_clip(selection, labels, "labels")
     if labels not in ("auto", "one-hot"):
-        raise ParameterError(f"labels={labels!r}: must be 'auto', 'one-hot', an array or None")
+        raise ParameterError(
+            f"labels={labels!r}: must be 'auto', 'one-hot', 'frames', 'frames-multi-hot', an array or None"
+        )
     known = np.asarray(selection.labels)
     if len(selection.classes) and known.ndim == 2:
         return known.astype(np.float32)
@@ -99,9 +101,12 @@ def per_clip(selection: Selection, values: ArrayLike, option: str) -> NDArray[np
     Raises
     ------
     ParameterError
-        There are not as many as clips, or some are not finite.
+        They are no numbers, not as many as clips, or some are not finite.
     """
-    array = np.asarray(values, np.float32)
+    try:
+        array = np.asarray(values, np.float32)
+    except (ValueError, TypeError):
+        raise ParameterError(f"{option}: must be numbers, one entry for each clip") from None
     if array.ndim == 0 or len(array) != len(selection):
         raise ParameterError(f"{option}: shape {array.shape}, must have one entry for each of {len(selection)} clips")
     if not np.isfinite(array).all():

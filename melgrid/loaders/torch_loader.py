@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
 
-from melgrid.loaders.batches import Batch, BatchOptions, as_pair, for_models
+from melgrid.loaders.batches import Batch, BatchOptions
+from melgrid.loaders.model_inputs import as_pair, for_models
 from melgrid.loaders.numpy_loader import NumpyLoader
 from melgrid.loaders.passes import Passes
 from melgrid.loaders.place import State

@@ -1,6 +1,7 @@
 """The vocabulary: features, grids, ids. Light to import; knows nothing of audio, files or processes."""
 
 from melgrid.params.constant_q import Cqt, Vqt
+from melgrid.params.derived import Derived
 from melgrid.params.excerpt import Excerpt, Segments
 from melgrid.params.features import Feature, Waveform, canonical_json
 from melgrid.params.grid import Grid, grid_schema
@@ -11,6 +12,7 @@ __all__ = [
     # features
     "Chroma",
     "Cqt",
+    "Derived",
     "Excerpt",
     "Feature",
     "LogMel",

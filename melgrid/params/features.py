@@ -180,6 +180,8 @@ class Feature(BaseModel):
         kind = data.get("kind")
         if kind is None:
             raise ParameterError(f"kind: missing. Known: {', '.join(KINDS)}.")
+        if kind == "derived":
+            raise ParameterError("kind='derived': is made of a stored feature set by a model: melgrid derive, no grid")
         if kind not in KINDS:
             raise ParameterError(f"kind={kind!r}: unknown.{nearest(str(kind), KINDS)}")
         return KINDS[kind](**data)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from melgrid.params import Feature, LogMel
 from melgrid.store import About, FeatureSet, ShardWriter, create_store, open_store
 from melgrid.store.deal import deal
-from melgrid.store.encoding import encode
+from melgrid.store.shards.encoding import encode
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow is first imported
 

@@ -95,6 +95,7 @@ def test_a_batch_does_not_depend_on_others(make_selection: Any) -> None:
         ({"time_masks": (1, 5), "dtype": "stored"}, "dtype='stored'"),
         ({"time_masks": (0, 5)}, "time_masks"),
         ({"frequency_masks": (1,)}, "frequency_masks"),
+        ({"time_masks": 3}, "time_masks=3: must be how many"),
     ],
 )
 def test_values_out_of_range_are_refused(make_selection: Any, options: Any, message: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from melgrid.errors import ParameterError
 from melgrid.loaders.batches import Batches
 from melgrid.params import LogMel
-from melgrid.store.encoding import decode
+from melgrid.store.shards.encoding import decode
 
 # `make_selection` builds values and keeps no state
 stateless = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
@@ -258,3 +258,18 @@ def test_no_batch_shares_memory_with_another(make_selection: Any) -> None:
     first["y"][:] = 7
     np.testing.assert_array_equal(again["x"], batches.batch(0, 0)["x"])
     np.testing.assert_array_equal(again["y"], batches.batch(0, 0)["y"])
+
+
+def test_crops_have_a_mask_when_asked_for(make_selection: Any) -> None:
+    options: Any = {"crop_frames": 5, "crop": "head", "shuffle": False}
+    batch = Batches(make_selection([3, 9]), with_mask=True, **options).batch(0, 0)
+    assert batch["mask"].tolist() == [[True] * 3 + [False] * 2, [True] * 5]
+    assert "mask" not in Batches(make_selection([3, 9]), **options).batch(0, 0)
+
+
+def test_what_is_no_selection_or_no_such_word_is_refused(make_selection: Any) -> None:
+    selection = make_selection([9])
+    with pytest.raises(ParameterError, match=r"take a selection, from features\.split"):
+        Batches(selection.feature_set)
+    with pytest.raises(ParameterError, match="resident='gpu'"):
+        Batches(selection, crop_frames=4, resident="gpu")  # type: ignore[arg-type]

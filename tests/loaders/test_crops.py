@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melgrid.errors import ParameterError
-from melgrid.loaders.crops import Crop, check_crop, tiles
+from melgrid.loaders.crops import Crop, check_crop, crop_length, tiles
 
 
 @given(st.lists(st.integers(0, 60), max_size=12), st.integers(1, 25))
@@ -60,3 +60,19 @@ def test_auto_follows_shuffle(crop: Crop | None, frames: int | None, shuffle: bo
 def test_contradictions_are_refused(crop: Crop | None, frames: int | None, per_clip: int, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         check_crop(crop, frames, per_clip, True)
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds", "message"),
+    [
+        (None, float("inf"), "crop_seconds=inf"),
+        (None, float("nan"), "crop_seconds=nan"),
+        (None, 0.0, "crop_seconds=0"),
+        (0, None, "crop_frames=0"),
+        (2.5, None, "crop_frames=2.5: must be a whole number"),
+        (2, 1.0, "give one of them"),
+    ],
+)
+def test_lengths_that_are_none_are_refused(frames: int | None, seconds: float | None, message: str) -> None:
+    with pytest.raises(ParameterError, match=message):
+        crop_length(frames, seconds, 0.1)

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 def make_model() -> keras.Model:
     keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((FRAMES, BINS, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    model = keras.Sequential(
+        [keras.Input((FRAMES, BINS, 1)), keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(3)]
+    )
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return model
 
@@ -67,6 +69,42 @@ def test_a_resumed_fit_is_the_same_fit(make_selection: Any, tmp_path: Path, afte
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["4-0.weights.h5", "loader.json"]
 
 
+def test_what_was_saved_is_whole_while_it_is_saved_again(make_selection: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    """The last batch and the end of its epoch have one name."""
+    loader, model = make_loader(make_selection([20] * 8)), make_model()
+    writes: list[str] = []
+
+    def dying(path: Path, **_: Any) -> None:
+        writes.append(path.name)
+        if len(writes) > 2:  # at the end of the epoch
+            path.write_bytes(b"")
+            raise KeyboardInterrupt
+        save(path, overwrite=True)
+
+    save = model.save_weights
+    monkeypatch.setattr(model, "save_weights", dying)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(loader, verbose=0, shuffle=False, callbacks=[Checkpoint(loader, tmp_path, every=2)])
+    assert Checkpoint(loader, tmp_path).resume(make_model()) == 1
+
+
+def test_batches_count_that_keras_does_not_announce(make_selection: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    saved = []
+    checkpoint = Checkpoint(make_loader(make_selection([20] * 24)), tmp_path, every=4)
+    monkeypatch.setattr(checkpoint, "_save", lambda: saved.append(batch))
+    for batch in (2, 5, 8, 11):  # steps_per_execution=3
+        checkpoint.on_train_batch_end(batch)
+    assert saved == [5, 11]
+
+
+def test_a_resumed_last_epoch_leaves_a_whole_loader(make_selection: Any) -> None:
+    loader, model = make_loader(make_selection([20] * 6)), make_model()
+    loader.restore({**loader.state(), "epoch": 1, "batch": 2})
+    model.fit(loader, initial_epoch=1, epochs=2, verbose=0, shuffle=False, callbacks=loader.callbacks)
+    assert len(loader) == 3
+    assert model.predict(loader, verbose=0).shape == (6, 3)
+
+
 def test_without_a_checkpoint_it_begins(make_selection: Any, tmp_path: Path) -> None:
     assert Checkpoint(make_loader(make_selection([20] * 4)), tmp_path).resume(make_model()) == 0
 
@@ -84,5 +122,9 @@ def test_a_checkpoint_of_other_batches_is_refused(make_selection: Any, tmp_path:
     make_model().fit(loader, verbose=0, shuffle=False, callbacks=[Checkpoint(loader, tmp_path)])
     with pytest.raises(ParameterError, match="another order"):
         Checkpoint(make_loader(selection, seed=1), tmp_path).resume(make_model())
+    plain = keras.Sequential([keras.Input((FRAMES, BINS, 1)), keras.layers.Flatten(), keras.layers.Dense(3)])
+    plain.compile("adam")
+    with pytest.raises(ParameterError, match="1 random layers, here 0"):
+        Checkpoint(make_loader(selection), tmp_path).resume(plain)
     with pytest.raises(ParameterError, match="every=0"):
         Checkpoint(loader, tmp_path, every=0)

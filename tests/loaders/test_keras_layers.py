@@ -13,7 +13,7 @@ from melgrid.loaders import normalization
 from melgrid.loaders.layout import Axes, Layout
 from melgrid.params import LogMel
 from melgrid.store import Statistics
-from melgrid.store.encoding import decode
+from melgrid.store.shards.encoding import decode
 
 
 def given(mean: Any, std: Any) -> Statistics:

@@ -8,7 +8,7 @@ import pytest
 from melgrid.errors import ParameterError
 from melgrid.loaders.layout import Axes, Layout
 from melgrid.params import Cqt, Feature, LogMel, Stft
-from melgrid.store.encoding import decode, encode
+from melgrid.store.shards.encoding import decode, encode
 
 MONO = LogMel(n_mels=4, dtype="float32")
 STEREO = LogMel(n_mels=4, dtype="float32", mono=False, channels=2)

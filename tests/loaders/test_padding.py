@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from melgrid.loaders.padding import pad, padding
 from melgrid.params import Chroma, Cqt, Feature, LogMel, Mel, Mfcc, Stft, Waveform
-from melgrid.store.encoding import decode, encode
+from melgrid.store.shards.encoding import decode, encode
 from melgrid.transforms import mfcc, silence, silent_frame
 
 

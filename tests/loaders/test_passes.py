@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from melgrid.loaders.passes import Passes
@@ -101,3 +103,12 @@ def test_a_pass_of_one_batch_is_a_look() -> None:
         single.begin()
         assert single.epoch_of(0) == epoch
         single.end()
+
+
+def test_a_copy_for_another_process_goes_on_where_it_was() -> None:
+    passes = Passes(2)
+    passes.begin()
+    assert [passes.epoch_of(0), passes.epoch_of(1)] == [0, 0]
+    copy = pickle.loads(pickle.dumps(passes))
+    copy.begin()
+    assert copy.epoch_of(0) == 1

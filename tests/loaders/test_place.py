@@ -35,6 +35,13 @@ def test_resuming_is_exact(make_selection: Any, seen: int, prefetch: int) -> Non
         np.testing.assert_array_equal(got["y"], expected["y"])
 
 
+def test_numbers_of_numpy_are_numbers(make_selection: Any) -> None:
+    selection = make_selection([20] * 10)
+    options = {"labels": None, "time_masks": [1, 2]}
+    state = make(selection, **options, seed=np.int64(3), batch_size=np.int32(2), crop_frames=np.int64(4)).state()
+    make(selection, labels=None, time_masks=(1, 2), seed=3, batch_size=2).restore(state)
+
+
 def test_one_epoch_ends_where_it_would_have_ended(make_selection: Any) -> None:
     loader = make(make_selection([20] * 10), epochs=1)
     loader.restore({**loader.state(), "epoch": 5, "batch": 3})

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from melgrid.errors import ParameterError
 from melgrid.loaders import KerasLoader, NumpyLoader, predict_clips
 
 
@@ -48,3 +49,8 @@ def test_whole_clips_are_predicted_once_with_their_mask(make_selection: Any) -> 
 def test_one_output_per_example_needs_no_second_axis(make_selection: Any) -> None:
     loader = NumpyLoader(make_selection([10, 3]), crop_frames=4)
     assert predict_clips(lambda x: x[:, 0, 0], loader).shape == (2,)
+
+
+def test_several_outputs_are_refused(make_selection: Any) -> None:
+    with pytest.raises(ParameterError, match="several outputs"):
+        predict_clips(lambda x: [x, x], NumpyLoader(make_selection([10, 3]), crop_frames=4))

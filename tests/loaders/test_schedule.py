@@ -66,3 +66,30 @@ def test_out_of_range() -> None:
         make([])
     with pytest.raises(ParameterError, match="seed=-1"):
         make([9], seed=-1)
+    with pytest.raises(ParameterError, match=r"seed=1\.5: must be a whole number"):
+        make([9], seed=1.5)
+    with pytest.raises(ParameterError, match="shard="):
+        make([9], shard=(0, 1, 2))
+
+
+def test_every_clip_comes_once_in_an_epoch_of_very_many() -> None:
+    count = 50_000
+    schedule = Schedule(
+        (f"clip-{number}" for number in range(count)),
+        np.full(count, 7, np.int64),
+        frames=3,
+        crop="random",
+        crops_per_clip=1,
+        batch_size=999,
+        shuffle=True,
+        seed=3,
+        drop_last=False,
+    )
+    orders = []
+    for epoch in (0, 1):
+        parts = [schedule.part(epoch, i) for i in range(len(schedule))]
+        clips, starts = np.concatenate([part[0] for part in parts]), np.concatenate([part[2] for part in parts])
+        assert np.array_equal(np.bincount(clips, minlength=count), np.ones(count))
+        assert set(starts) == {0, 1, 2, 3, 4}
+        orders.append(clips)
+    assert not np.array_equal(*orders)

@@ -43,6 +43,7 @@ def test_numbers_of_ones_own(make_selection: Any) -> None:
         ([1.0, 2.0], "shape"),
         (3.0, "shape"),
         ([1.0, np.nan, 2.0], "not finite"),
+        (["cat", "dog", "cat"], "must be numbers"),
         ("hot", "labels='hot'"),
         ("one-hot", "one class"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from melgrid.errors import ParameterError
-from melgrid.loaders import NumpyLoader, tf_dataset
+from melgrid.loaders import KerasLoader, NumpyLoader, tf_dataset
 from melgrid.params import LogMel
 
 
@@ -76,6 +77,40 @@ def test_a_fit_sees_every_epoch_in_its_own_order(make_selection: Any) -> None:
     core = NumpyLoader(selection, batch_size=2, crop_frames=4)
     core.epoch = 3
     assert order == [batch["y"].tolist() for batch in core]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, None])
+@pytest.mark.parametrize("step", [0, 2, 3, 7, 9])
+def test_a_resumed_dataset_goes_on_with_the_very_next_batch(make_selection: Any, epochs: int | None, step: int) -> None:
+    selection, options = make_selection([20] * 6), {"batch_size": 2, "crop_frames": 4}
+    whole = [x for x, _ in tf_dataset(selection, epochs=9, **options)]
+    # what was read ahead of the consumer does not matter
+    first = tf_dataset(selection, epochs=epochs, prefetch=3, **options)
+    state = json.loads(json.dumps(first.state(step)))
+    assert state == {"epoch": step // 3, "batch": step % 3, "order": state["order"]}
+    for start in (step, state):
+        resumed = tf_dataset(selection, epochs=epochs, start=start, **options)
+        rest = [x for _ in range(2) for x, _ in resumed.take(6)]
+        if epochs is not None:  # the second pass begins with the epoch after those of the first
+            assert len(rest) == min(6, 3 * epochs - step % 3) + min(6, 3 * epochs)
+            second = 3 * (step // 3 + epochs)
+            expected = whole[step : min(second, step + 6)] + whole[second : second + min(6, 3 * epochs)]
+            assert all(np.array_equal(a, b) for a, b in zip(rest, expected, strict=False))
+        else:
+            assert all(np.array_equal(a, b) for a, b in zip(rest[:6], whole[step : step + 6], strict=True))
+
+
+def test_a_keras_loaders_state_fits_and_another_orders_does_not(make_selection: Any) -> None:
+    selection, options = make_selection([20] * 6), {"batch_size": 2, "crop_frames": 4}
+    loader = KerasLoader(selection, **options)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(3)])
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(loader, epochs=2, verbose=0, shuffle=False, callbacks=loader.callbacks)
+    assert loader.state() == tf_dataset(selection, **options).state(int(model.optimizer.iterations))
+    with pytest.raises(ParameterError, match="another order"):
+        tf_dataset(selection, seed=1, start=loader.state(), **options)
+    with pytest.raises(ParameterError, match="start=-1"):
+        tf_dataset(selection, start=-1, **options)
 
 
 @pytest.mark.parametrize(
