@@ -1,0 +1,43 @@
+"""Choi's CRNN tagger: four convolutions turn 96 mel bands x 1366 frames into 15 steps, which two GRUs read.
+
+K. Choi, G. Fazekas, M. Sandler, K. Cho: "Convolutional recurrent neural networks for music classification",
+ICASSP 2017.
+"""
+
+import keras
+from corpus import arguments, features_of, report, sides
+from keras import layers
+
+from melgrid.loaders import KerasLoader, predict_clips
+from melgrid.params import recipe
+
+args = arguments(__doc__).parse_args()
+keras.utils.set_random_seed(args.seed)
+(feature,) = recipe("choi2016_tagger_power").grid
+train, valid, test = sides(features_of(args, feature), args.seed)
+options = dict(batch_size=args.batch_size, crop_frames=1366, axes="FTC", labels="one-hot")
+batches = KerasLoader(train, **options, seed=args.seed)
+
+x = inputs = keras.Input((96, 1366, 1))
+x = layers.ZeroPadding2D((0, 37))(x)  # to 1440 frames, which the poolings divide
+x = layers.BatchNormalization(axis=1)(x)  # of every band
+for filters, pool in ((64, (2, 2)), (128, (3, 3)), (128, (4, 4)), (128, (4, 4))):
+    x = layers.Conv2D(filters, 3, padding="same")(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.Dropout(0.1)(layers.MaxPooling2D(pool)(layers.ELU()(x)))
+x = layers.Reshape((15, 128))(x)
+x = layers.GRU(32)(layers.GRU(32, return_sequences=True)(x))
+x = layers.Dense(len(train.classes), activation="sigmoid")(layers.Dropout(0.3)(x))
+
+model = keras.Model(inputs, x)
+model.compile("adam", "binary_crossentropy")
+model.fit(
+    batches,
+    validation_data=KerasLoader(valid, **options, shuffle=False),
+    epochs=args.epochs,
+    steps_per_epoch=args.steps,
+    shuffle=False,
+    callbacks=batches.callbacks,
+    verbose=2,
+)
+report("choi_crnn", test, predict_clips(model, KerasLoader(test, **options)))
