@@ -48,7 +48,7 @@ def test_progress_goes_to_stderr_and_results_to_stdout(root, tmp_path):
     assert done.returncode == 0
     assert "feature set of 5 clips" in done.stdout
     assert "next: melgrid inspect" in done.stdout
-    assert "5/5" in done.stderr
+    assert "5 of 5 clips" in done.stderr
     assert "to write:" in done.stderr
 
 
@@ -128,9 +128,11 @@ def test_too_many_bad_clips_give_their_own_exit_code(root, tmp_path):
     assert done.returncode == 3
     assert "1 of 2 clips failed, more than --max-bad 0.01 allows" in done.stderr
     assert melgrid(*arguments, "--max-bad", "0.5").returncode == 0
-    failures = melgrid("inspect", tmp_path / "s", "--failures")
-    assert "one.wav" in failures.stdout
-    assert "undecodable" in failures.stdout
+    (feature,) = json.loads(melgrid("inspect", tmp_path / "s", "--json").stdout)["features"]
+    for of in ([], ["--feature", feature["id"]]):
+        failures = melgrid("inspect", tmp_path / "s", "--failures", *of)
+        assert "one.wav" in failures.stdout
+        assert "undecodable" in failures.stdout
 
 
 def test_inspect_shows_features_and_one_of_them(store):
@@ -173,13 +175,28 @@ def test_datasets_lists_describes_and_checks(root):
     assert listed.returncode == 0
     assert {"urbansound8k", "fma", "gtzan", "magnatagatune", "folder"} <= set(listed.stdout.split())
     assert "Salamon" in melgrid("datasets", "urbansound8k").stdout
+    refused = melgrid("datasets", "urbansound8k", "--checksums")
+    assert (refused.returncode, "its --root" in refused.stderr) == (2, True)
+    assert melgrid("datasets", "--root", root).returncode == 2
     checked = melgrid("datasets", "urbansound8k", "--root", root)
     assert checked.returncode == 0
     assert "missing" in checked.stdout
 
 
 def test_ctrl_c_leaves_a_store_that_resumes(root, tmp_path):
-    arguments = ["preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", "--feature", "logmel"]
+    slow = "logmel n_fft=1024,2048 hop_length=64,128 n_mels=64,96,128"
+    arguments = [
+        "preprocess",
+        "urbansound8k",
+        "--root",
+        root,
+        "--store",
+        tmp_path / "s",
+        "--feature",
+        slow,
+        "--jobs",
+        1,
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "melgrid", *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -235,8 +252,10 @@ def test_schema_is_json():
 
 
 def test_help_and_version():
-    assert "preprocess" in melgrid("--help").stdout
+    shown = melgrid("--help").stdout
+    assert "preprocess" in shown
+    assert "..." not in shown.partition("Commands:")[2]  # no summary is cut off
     for command in ("preprocess", "inspect", "verify", "datasets", "recipes", "schema", "demo"):
-        assert f"Example: melgrid {command}" in melgrid(command, "--help").stdout
+        assert f"Example:\n    melgrid {command}" in melgrid(command, "--help").stdout
     assert melgrid("--version").stdout.startswith("melgrid 0.")
     assert melgrid("frobnicate").returncode == 2

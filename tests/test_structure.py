@@ -73,6 +73,7 @@ def modules_after(statement):
 
 
 HEAVY = {"librosa", "pandas", "h5py", "keras", "tensorflow", "numba", "scipy", "sklearn", "soundfile", "pyarrow"}
+HEAVY |= {"jinja2"}
 
 
 def test_import_melgrid_is_light():

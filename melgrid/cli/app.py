@@ -7,6 +7,7 @@ faults.
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from typing import Annotated
@@ -14,11 +15,17 @@ from typing import Annotated
 import typer
 
 from melgrid._version import __version__
+from melgrid.cli.add_clips import add_clips
+from melgrid.cli.compare import compare
 from melgrid.cli.datasets import datasets
 from melgrid.cli.demo import demo
+from melgrid.cli.derive import derive
+from melgrid.cli.export import export
 from melgrid.cli.inspect import inspect
 from melgrid.cli.preprocess import preprocess
 from melgrid.cli.recipes import recipes, schema
+from melgrid.cli.remove import remove
+from melgrid.cli.report import report
 from melgrid.cli.verify import verify
 from melgrid.errors import DatasetError, MelgridError, MismatchError, ParameterError
 
@@ -26,6 +33,7 @@ __all__ = ["main"]
 
 DONE, FAILED, REFUSED = 0, 1, 2  # 3 and 4 are the commands' own
 _INTERRUPTED = 130  # what typer makes of Ctrl-C
+_WIDTH = 74  # of an example in the help
 
 app = typer.Typer(
     help="One decode, a whole grid of spectrograms, in HDF5 files that any tool can open.",
@@ -34,7 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 
@@ -77,6 +85,24 @@ def _show_warning(message: object, *_: object, **__: object) -> None:
     print(f"melgrid: warning: {message}", file=sys.stderr)
 
 
+def _laid_out(epilog: str) -> str:
+    """Keep an example as it is typed, long ones continued with a backslash: a wrapped one could not be copied."""
+    paragraphs = []
+    for paragraph in epilog.split("\n\n"):
+        if paragraph.startswith("Example: "):
+            lines = ["\b\nExample:\n  "]
+            for part in re.split(r" (?=--|>)", paragraph.removeprefix("Example: ")):
+                last = lines[-1].rpartition("\n")[2]
+                if last.strip() and len(last) + len(part) > _WIDTH:
+                    lines[-1] += " \\\n"
+                    lines.append(f"      {part}")
+                else:
+                    lines[-1] += (" " if last.strip() else "") + part
+            paragraph = "".join(lines)
+        paragraphs.append(paragraph)
+    return "\n\n".join(paragraphs)
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"melgrid {__version__}")
@@ -92,12 +118,25 @@ def _root(
     pass
 
 
-app.command(epilog='Example: melgrid preprocess gtzan --root GTZAN --store features --feature "logmel n_mels=96,128"')(
-    preprocess
-)
+app.command(
+    epilog="Example: melgrid preprocess urbansound8k --root UrbanSound8K --store features "
+    '--feature "logmel n_mels=96,128"'
+    "\n\nExit codes: 0 done; 1 failed or interrupted, the same command resumes; 2 refused, nothing written; "
+    "3 done, but more clips failed than --max-bad allows."
+)(preprocess)
 app.command(epilog="Example: melgrid inspect features --failures")(inspect)
+app.command(epilog="Example: melgrid report features -o features.html")(report)
+app.command(epilog="Example: melgrid compare features --metric results.csv")(compare)
 app.command(epilog="Example: melgrid verify features --deep")(verify)
+app.command(epilog="Example: melgrid add-clips urbansound8k --root UrbanSound8K --store features")(add_clips)
+app.command(epilog="Example: melgrid export features cqt --to webdataset")(export)
+app.command(epilog="Example: melgrid remove features cqt")(remove)
+app.command(epilog="Example: melgrid derive features FEATURE model.keras --layer pooled")(derive)
 app.command(epilog="Example: melgrid datasets urbansound8k --root UrbanSound8K")(datasets)
 app.command(epilog="Example: melgrid recipes musicnn > grid.toml")(recipes)
 app.command(epilog="Example: melgrid schema > grid.schema.json")(schema)
 app.command(epilog="Example: melgrid demo demo")(demo)
+
+app.info.epilog = _laid_out(str(app.info.epilog))
+for _command in app.registered_commands:
+    _command.epilog = _laid_out(_command.epilog or "")

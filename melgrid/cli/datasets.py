@@ -8,13 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from melgrid.cli.corpus import load_dataset
+from melgrid.cli.names import complete_corpus
 from melgrid.cli.output import Json, show
+from melgrid.errors import ParameterError
 
 __all__ = ["datasets"]
 
 
 def datasets(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One corpus in detail.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", autocompletion=complete_corpus, help="One corpus in detail.")
+    ] = None,
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Compare with the files there.")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus's adapter.")
@@ -26,6 +30,10 @@ def datasets(
     """List the known corpora, describe one, or check one on disk."""
     from melgrid import datasets as known
 
+    if root is None and (set_ or decode or checksums):
+        raise ParameterError("--set, --decode and --checksums are for a corpus on disk: name it, and its --root")
+    if root is not None and name is None:
+        raise ParameterError(f"--root {root}: name the corpus that lies there")
     if name is None:
         show([known.describe(n) for n in known.names()], json, _corpora_text)
     elif root is None:

@@ -14,7 +14,10 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to work in.")] = Path("melgrid-demo"),
     jobs: Annotated[int | None, typer.Option(metavar="N", help="Worker processes.")] = None,
 ) -> None:
-    """Make a small corpus, preprocess a grid, train a small Keras model: everything once, in minutes."""
+    """Make a corpus, a grid, a store and a trained model.
+
+    Everything once, on a small synthetic corpus, in minutes; a report at the end.
+    """
     from melgrid.demo import run_demo
 
     run_demo(folder, jobs=jobs)

@@ -18,11 +18,11 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Show what is in a store."""
-    from melgrid.store import inspect as look
+    from melgrid.store.views import inspect as look
 
-    if feature is not None:
+    if failures:
+        show(look.failures(store, feature), json, look.failures_text)
+    elif feature is not None:
         show(look.feature_summary(store, feature), json, look.feature_text)
-    elif failures:
-        show(look.failures(store), json, look.failures_text)
     else:
         show(look.store_summary(store), json, look.store_text)

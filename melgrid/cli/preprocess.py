@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from melgrid.cli.corpus import load_dataset
+from melgrid.cli.names import complete_corpus, complete_recipe
 from melgrid.cli.output import Json, show
 from melgrid.errors import ParameterError
 
@@ -23,7 +24,9 @@ _TOO_MANY_BAD = 3  # exit code
 
 
 def preprocess(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A known corpus, or folder.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", autocompletion=complete_corpus, help="A known corpus, or folder.")
+    ],
     root: Annotated[Path, typer.Option(metavar="DIR", help="Where the corpus lies.")],
     store: Annotated[Path, typer.Option(metavar="DIR", help="Where the store is or will be.")],
     grid: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Grid file.")] = None,
@@ -31,7 +34,13 @@ def preprocess(
         list[str] | None, typer.Option(metavar='"KIND KEY=V,V ..."', help="Features, written on the command line.")
     ] = None,
     recipe: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A published grid: melgrid recipes lists them.")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", autocompletion=complete_recipe, help="A published grid: melgrid recipes lists them."
+        ),
+    ] = None,
+    augment: Annotated[
+        list[str] | None, typer.Option(metavar='"EFFECT KEY=V,V"', help="Variants of the training clips as well.")
     ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus's adapter.")
@@ -58,6 +67,15 @@ def preprocess(
     max_clip_minutes: Annotated[
         float, typer.Option(metavar="M", min=0.001, help="Longer files are not decoded.")
     ] = 180.0,
+    executor: Annotated[
+        str, typer.Option(metavar="threads|dask", help="Who does the work: this machine, or dask's workers.")
+    ] = "threads",
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of dask, or its scheduler file; default: a local cluster.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="K/N", help="Only the K-th of N shares, beside others on the same store.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and what it costs; write nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
     json: Json = False,
@@ -65,20 +83,23 @@ def preprocess(
     """Compute a grid of features of a corpus into a store."""
     if on_error not in ("quarantine", "stop"):
         raise ParameterError(f"--on-error {on_error}: must be quarantine or stop")
+    if executor not in ("threads", "dask"):
+        raise ParameterError(f"--executor {executor}: must be threads or dask")
     if jobs is not None and jobs < 1:
         raise ParameterError(f"--jobs {jobs}: must be at least 1")
-    wanted = _grid(grid, feature or [], recipe or [], dtype)
+    wanted = _grid(grid, feature or [], recipe or [], dtype).augmented(*augment or [])
     corpus = load_dataset(dataset, root, set_ or [], subset)
 
     from melgrid.preprocess import Limits, prepare, run
-    from melgrid.preprocess.text import forecast_text, summary_text
+    from melgrid.preprocess.text import forecast_text, room_warning, summary_text
 
-    if dry_run or not quiet:
-        coming, plan = prepare(corpus, wanted, store, limit=limit, jobs=jobs, shard_mb=shard_mb, timed=dry_run)
-        if json and dry_run:
-            show(coming, json, str)
-        else:
-            print(forecast_text(coming, plan), file=sys.stdout if dry_run else sys.stderr)
+    coming, plan = prepare(corpus, wanted, store, limit=limit, jobs=jobs, shard_mb=shard_mb, timed=dry_run)
+    if json and dry_run:
+        show(coming, json, str)
+    elif dry_run or not quiet:
+        print(forecast_text(coming, plan), file=sys.stdout if dry_run else sys.stderr)
+    elif warning := room_warning(coming):
+        print(warning, file=sys.stderr)
     if dry_run:
         return
     summary = run(
@@ -93,6 +114,9 @@ def preprocess(
         retry=retry,
         limits=Limits(clip_seconds=clip_seconds, memory_bytes=memory_mb << 20, audio_seconds=max_clip_minutes * 60),
         progress=not quiet,
+        executor="dask" if executor == "dask" else "threads",
+        scheduler=scheduler,
+        task=task,
     )
     show(summary, json, summary_text)
     if summary.failed > max_bad * summary.clips:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from melgrid.cli.names import complete_recipe
 from melgrid.cli.output import Json, show
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ __all__ = ["recipes", "schema"]
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this one as a grid file.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", autocompletion=complete_recipe, help="Print this one as a grid file."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """List the published grids, or print one."""
@@ -45,7 +49,7 @@ def _recipe_row(found: Recipe) -> dict[str, Any]:
 
 
 def _recipes_text(rows: list[dict[str, Any]]) -> str:
-    from melgrid.store.summary_text import size
+    from melgrid.store.views.summary_text import size
 
     table = [("recipe", "kind", "frames x bins", "per hour", "source")]
     for row in rows:

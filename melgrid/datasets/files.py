@@ -37,6 +37,9 @@ AUDIO_SUFFIXES = frozenset(
     }
 )
 
+# A backslash, a NUL, a drive, or a part that is empty, "." or "..".
+NOT_PLAIN = re.compile(r"[\\\0]|\A[A-Za-z]:|(?:\A|/)\.{0,2}(?:/|\Z)")
+
 
 def scan(root: Path, suffixes: Collection[str] = AUDIO_SUFFIXES, *, refuse_links: bool = True) -> dict[str, int]:
     """Files below a folder: path -> bytes.
@@ -86,12 +89,11 @@ def confine(root: Path, paths: Iterable[str]) -> None:
     """
     names: dict[str, set[str]] = defaultdict(set)
     for path in paths:
-        folder, _, name = path.rpartition("/")
-        parts = path.split("/")
-        if "\\" in path or "\0" in path or re.match(r"[A-Za-z]:", path) or not {"", ".", ".."}.isdisjoint(parts):
+        if NOT_PLAIN.search(path):
             raise DatasetError(
                 f"path {path!r} must be relative to the root, plainly written with '/', and stay inside it"
             )
+        folder, _, name = path.rpartition("/")
         names[folder].add(name)
     base = os.path.realpath(root)
     for folder, wanted in names.items():

@@ -137,8 +137,11 @@ def _read(file: Path) -> pd.DataFrame:
 
     for column in TEXTS:
         if column in rows:
-            texts = rows[column].astype(object).map(lambda cell: None if pd.isna(cell) else str(cell).strip() or None)
-            rows[column] = texts.where(texts.notna(), None)
+            texts = rows[column]
+            if not isinstance(texts.dtype, pd.StringDtype):
+                texts = texts.astype(object).map(lambda cell: None if pd.isna(cell) else str(cell))
+            texts = texts.str.strip().astype(object)
+            rows[column] = texts.where(texts.notna() & (texts != ""), None)
     if rows["path"].isna().any():
         raise DatasetError(f"{file}: row {int(rows['path'].isna().to_numpy().argmax()) + 1} has no path")
     rows["path"] = rows["path"].str.removeprefix("./")
@@ -154,10 +157,9 @@ def _read(file: Path) -> pd.DataFrame:
         rows[column] = numbers(rows, column, file) if column in rows else float("nan")
     rows["seconds"] = rows["seconds"].fillna(rows["end"] - rows["start"].fillna(0.0))
     if "clip_id" not in rows:
-        rows["clip_id"] = [
-            _clip_id(path, start, end)
-            for path, start, end in zip(rows["path"], rows["start"], rows["end"], strict=True)
-        ]
+        excerpts = rows[["path", "start", "end"]][rows["start"].notna() | rows["end"].notna()]
+        rows["clip_id"] = rows["path"]
+        rows.loc[excerpts.index, "clip_id"] = [_clip_id(*row) for row in excerpts.itertuples(index=False)]
     return rows
 
 
@@ -168,9 +170,7 @@ def _names(cell: Any) -> tuple[str, ...]:
 
 
 def _clip_id(path: str, start: float, end: float) -> str:
-    """Path alone for a whole file, so that an id depends on nothing but its own row."""
-    if start != start and end != end:
-        return path
+    """Id of an excerpt; a whole file has its path alone, so that an id depends on nothing but its own row."""
     return f"{path}@{start if start == start else 0.0}-{end if end == end else ''}"
 
 
