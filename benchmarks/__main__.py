@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.machine import ONE_THREAD, describe, pin, quiet_folder
+from benchmarks.machine import ENVIRONMENT, describe, pin, quiet_folder
 
 # In this order: what loads large frameworks into the process comes last.
-NAMES = ("start", "processes", "estimate", "grid", "loaders", "decoders", "kernels")
+NAMES = ("start", "scale", "processes", "estimate", "grid", "loaders", "decoders", "kernels", "waiting")
 
 
 def main() -> None:
@@ -35,7 +36,9 @@ def main() -> None:
     if asked.clips < 4 or asked.repeats < 1:
         parser.error("--clips must be at least 4, --repeats at least 1")
 
-    os.environ.update(ONE_THREAD)  # libraries read it once, when they load
+    if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
+        # Libraries read it once when they load, the allocator when the process starts.
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], {**os.environ, **ENVIRONMENT})
     from benchmarks.report import Settings, record
 
     machine = describe()

@@ -17,7 +17,7 @@ from benchmarks.report import Report, Settings
 from melgrid import datasets
 from melgrid.datasets import Dataset, miniature
 from melgrid.errors import ClipError, MelgridError
-from melgrid.preprocess.decode import decode, read_bytes
+from melgrid.preprocess.audio.decode import decode, read_bytes
 from melgrid.store.deal import deal
 
 __all__ = ["KINDS", "Clips", "all_clips", "clips_of"]

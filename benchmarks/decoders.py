@@ -14,8 +14,8 @@ import numpy.typing as npt
 from benchmarks.clips import KINDS, all_clips
 from benchmarks.race import Candidate, optional, race
 from benchmarks.report import Report, Settings, Table
-from melgrid.preprocess.decode import decode, read_bytes
-from melgrid.preprocess.signal import mix
+from melgrid.preprocess.audio.decode import decode, read_bytes
+from melgrid.preprocess.audio.signal import mix
 
 __all__ = ["measure"]
 

@@ -21,7 +21,7 @@ from benchmarks.rivals import Setting, hoisted, naive
 from benchmarks.shards import Dtype, decode_only, features_of, shard, shard_task, worst_difference
 from melgrid.preprocess.task import STAGES, ShardResult
 
-__all__ = ["GRID", "measure"]
+__all__ = ["GRID", "ONE", "measure"]
 
 GRID: list[Setting] = list(itertools.product((512, 1024), (256, 512), (96, 128)))
 ONE: list[Setting] = [(1024, 512, 128)]

@@ -18,8 +18,8 @@ from benchmarks.report import Report, Settings, Table, Target
 from benchmarks.rivals import SR
 from melgrid.params import Cqt, Feature, LogMel, Stft
 from melgrid.preprocess import compile_plan
-from melgrid.preprocess.decode import decode, read_bytes
-from melgrid.preprocess.signal import mix, resample
+from melgrid.preprocess.audio.decode import decode, read_bytes
+from melgrid.preprocess.audio.signal import mix, resample
 
 __all__ = ["measure"]
 

@@ -1,32 +1,48 @@
-"""Shuffled crops of 256x96 float32 into NumPy batches of 32, from the page cache, on one core."""
+"""Shuffled crops of 256x96 float32 in batches of 32, on one core, into NumPy, TensorFlow and torch; warm, then cold."""
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
-from collections.abc import Callable, Iterator
+import statistics
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-import h5py
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.race import Candidate, race
+from benchmarks.loader_rivals import BATCH, CROP, Forms, Makers, into_numpy, into_tensorflow, into_torch
+from benchmarks.race import Candidate, Timing, optional, race
 from benchmarks.report import Report, Settings, Table, Target
-from benchmarks.synthetic_store import BINS, FRAMES, write_per_clip, write_store
+from benchmarks.synthetic_store import BINS, FRAMES, write_store
 from melgrid.loaders import NumpyLoader
-from melgrid.store import FeatureSet
 
 __all__ = ["measure"]
 
-CROP, BATCH = 256, 32
-CROPS_PER_CLIP = 8
 SEVERAL = 20  # passes over which memory must stay flat
-
-Ints = npt.NDArray[np.int64]
-Float32 = npt.NDArray[np.float32]
-Cut = Callable[[int, int], Float32]
-"""The crop of a clip (row) that begins at a frame."""
+MEMORY = "memcpy gather from memory"
+NUMPY_TARGETS = (
+    ("melgrid NumpyLoader, prefetch=0", 0.7, "of a memcpy gather", MEMORY),
+    ("melgrid NumpyLoader, resident=True", 0.8, "of a memcpy gather", MEMORY),
+    ("melgrid NumpyLoader, prefetch=0", 2.0, "x h5py slices of the same files", "h5py slices of the same files"),
+    ("melgrid NumpyLoader, prefetch=0", 10.0, "x one dataset for each clip", "h5py, one dataset for each clip"),
+    ("melgrid NumpyLoader", 0.7, "of a memcpy gather", MEMORY),
+    ("melgrid NumpyLoader", 2.0, "x h5py slices of the same files", "h5py slices of the same files"),
+    ("melgrid NumpyLoader", 10.0, "x one dataset for each clip", "h5py, one dataset for each clip"),
+)
+TENSORFLOW_TARGETS = tuple(
+    (ours, target, f"x {rival}", rival)
+    for ours in ("melgrid tf_dataset", "melgrid KerasLoader, as Keras reads it")
+    for target, rival in ((10.0, "TFRecord of whole clips"), (4.0, "tf.data.from_generator per sample, h5py"))
+)
+COLD = (
+    "melgrid NumpyLoader",
+    "numpy.memmap of the same files",
+    "h5py slices of the same files",
+    "h5py, one dataset for each clip",
+    "Hugging Face datasets",
+)
 
 
 def measure(settings: Settings) -> Report:
@@ -34,128 +50,145 @@ def measure(settings: Settings) -> Report:
     folder = settings.corpora / "loaders"  # on a disk, as stores are
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    report = Report()
     try:
         with ExitStack() as stack:
-            features = write_store(folder / "store", clips)
-            return _measure(features, folder, settings.repeats, stack)
+            forms = Forms(write_store(folder / "store", clips), folder, stack)
+            _check(forms)
+            for title, make, targets in (
+                ("NumPy", lambda: into_numpy(forms, MEMORY), NUMPY_TARGETS),
+                ("TensorFlow", lambda: into_tensorflow(forms), TENSORFLOW_TARGETS),
+                ("torch", lambda: into_torch(forms), ()),
+            ):
+                _warm(report, title, _makers(report, title, make), targets, settings.repeats)
+            report.notes.append(f"{SEVERAL} passes of NumpyLoader grew this process by {_growth(forms):.1f} MiB")
+            _cold(report, forms, settings.repeats)
     finally:
         shutil.rmtree(folder)
-
-
-def _measure(features: FeatureSet, folder: Path, repeats: int, stack: ExitStack) -> Report:
-    whole = write_per_clip(folder / "per-clip.h5", features)
-    per_clip = stack.enter_context(h5py.File(folder / "per-clip.h5"))
-    shards = [
-        stack.enter_context(h5py.File(features.store.path / features.id / shard.file))["features"]
-        for shard in features.record.shards
-    ]
-    maps = [
-        np.memmap(
-            features.store.path / features.id / shard.file,
-            np.float32,
-            "r",
-            shard.data_offset or 0,
-            (shard.frames, BINS),
-        )
-        for shard in features.record.shards
-    ]
-    in_shard = features.record.shards[0].clips  # of all shards but the last
-
-    def in_memory(row: int, start: int) -> Float32:
-        return whole[row * FRAMES + start : row * FRAMES + start + CROP]
-
-    def sliced(arrays: list[Float32] | list[h5py.Dataset]) -> Cut:
-        def cut(row: int, start: int) -> Float32:
-            first = row % in_shard * FRAMES + start
-            return arrays[row // in_shard][first : first + CROP]
-
-        return cut
-
-    def own_dataset(row: int, start: int) -> Float32:
-        crop: Float32 = per_clip[str(row)][start : start + CROP]
-        return crop
-
-    memory = "memcpy gather from memory"
-    candidates: dict[str, Candidate] = {
-        memory: _gather(in_memory, features, fresh=False),
-        f"{memory}, into new arrays": _gather(in_memory, features),
-        "melgrid NumpyLoader, prefetch=0": _loader(features, prefetch=0),
-        "melgrid NumpyLoader": _loader(features),
-        "numpy.memmap of the same files": _gather(sliced(maps), features),
-        "h5py slices of the same files": _gather(sliced(shards), features),
-        "h5py, one dataset for each clip": _gather(own_dataset, features),
-    }
-    _check(_loader(features), in_memory, features)
-    times = race(candidates, repeats)
-    crops = len(features) * CROPS_PER_CLIP
-    rows = [
-        (
-            name,
-            crops / timing.seconds,
-            crops * CROP * BINS * 4e-9 / timing.seconds,
-            times[memory].seconds / timing.seconds,
-        )
-        for name, timing in times.items()
-    ]
-    size = 4e-6 * whole.size
-    title = f"crops of {CROP}x{BINS} float32 in batches of {BATCH}, {len(features)} clips, {size:.0f} MB"
-    report = Report([Table(title, ("", "crops/s", "GB/s", "of memcpy"), rows)])
-    for name in ("melgrid NumpyLoader, prefetch=0", "melgrid NumpyLoader"):
-        ours = times[name]
-        for target, what, rival in (
-            (0.7, "of a memcpy gather", memory),
-            (2.0, "x h5py slices of the same files", "h5py slices of the same files"),
-            (10.0, "x one dataset for each clip", "h5py, one dataset for each clip"),
-        ):
-            by_cpu = times[rival].cpu_seconds / ours.cpu_seconds
-            report.targets.append(Target(f"{name}: {what}", target, times[rival].seconds / ours.seconds, by_cpu))
-    report.notes.append(f"{SEVERAL} passes of NumpyLoader grew this process by {_growth(features):.1f} MiB")
+    report.notes.append(
+        "of a rival: median over the rounds of the ratio within a round; all candidates run in each round"
+    )
     return report
 
 
-def _order(features: FeatureSet) -> tuple[Ints, Ints]:
-    """Crops as the loader draws them: every clip as often, in random order."""
-    chance = np.random.default_rng(1)
-    rows = chance.permutation(np.repeat(np.arange(len(features)), CROPS_PER_CLIP))
-    return rows, chance.integers(0, FRAMES - CROP + 1, len(rows))
+def _makers(report: Report, title: str, make: object) -> Makers:
+    try:
+        makers: Makers = make()  # type: ignore[operator]
+    except ImportError as error:
+        report.skip(f"into {title}", {f"into {title}": f"{type(error).__name__}: {error}"})
+        return {}
+    return makers
 
 
-def _gather(cut: Cut, features: FeatureSet, *, fresh: bool = True) -> Candidate:
-    rows, starts = (values.tolist() for values in _order(features))
-    kept = np.empty((BATCH, CROP, BINS), np.float32)
-
-    def batches() -> Iterator[Float32]:
-        for first in range(0, len(rows), BATCH):
-            chosen = list(zip(rows[first : first + BATCH], starts[first : first + BATCH], strict=True))
-            batch = np.empty((len(chosen), CROP, BINS), np.float32) if fresh else kept
-            for place, (row, start) in enumerate(chosen):
-                batch[place] = cut(row, start)
-            yield batch
-
-    return lambda: sum(len(batch) for batch in batches())
-
-
-def _loader(features: FeatureSet, prefetch: int = 2) -> Candidate:
-    loader = NumpyLoader(
-        features.select(), batch_size=BATCH, crop_frames=CROP, crops_per_clip=CROPS_PER_CLIP, prefetch=prefetch
+def _warm(
+    report: Report, title: str, makers: Makers, targets: tuple[tuple[str, float, str, str], ...], repeats: int
+) -> None:
+    candidates, skipped = optional(makers)
+    report.skip(f"into {title}", skipped)
+    if not candidates:
+        return
+    crops = {name: int(str(candidate())) for name, candidate in candidates.items()}
+    times = race(candidates, repeats)
+    first = next(iter(candidates))
+    rows = [(name, *_rates(timing, crops[name]), _ratio(times, crops, name, first)) for name, timing in times.items()]
+    columns = ("", "crops/s", "GB/s", f"of {first}")
+    report.tables.append(
+        Table(f"into {title}: crops of {CROP}x{BINS} float32, batches of {BATCH}, warm", columns, rows)
     )
-    return lambda: sum(len(batch["x"]) for batch in loader)
+    for ours, target, what, rival in targets:
+        if ours in times and rival in times:
+            by_cpu = _ratio(times, crops, ours, rival, cpu=True)
+            report.targets.append(Target(f"{ours}: {what}", target, _ratio(times, crops, ours, rival), by_cpu))
 
 
-def _check(candidate: Candidate, cut: Cut, features: FeatureSet) -> None:
-    """All candidates must see the same bytes."""
+def _rates(timing: Timing, crops: int) -> tuple[float, float]:
+    rate = crops / timing.seconds
+    return rate, rate * CROP * BINS * 4e-9
+
+
+def _ratio(times: Mapping[str, Timing], crops: Mapping[str, int], ours: str, rival: str, *, cpu: bool = False) -> float:
+    """How many times as many crops a second: the median of the rounds, in each of which both ran."""
+    mine, theirs = (times[name].cpu if cpu else times[name].wall for name in (ours, rival))
+    rounds = [their * crops[ours] / (my * crops[rival]) for my, their in zip(mine, theirs, strict=True)]
+    return statistics.median(rounds)
+
+
+def _cold(report: Report, forms: Forms, repeats: int) -> None:
+    """Read with nothing in the page cache: one crop a clip, as an epoch of training has it."""
+    forms.crops_per_clip = 1
+    files = [file for file in forms.folder.rglob("*") if file.is_file()]
+    makers = {name: make for name, make in into_numpy(forms, MEMORY).items() if name in COLD}
+    read: dict[str, list[int]] = {}
+
+    def cold(name: str) -> Candidate:
+        def work() -> object:
+            # What is mapped cannot be evicted, so that nothing may outlive a pass; making a candidate reads nothing.
+            before = _disk_bytes()
+            served = makers[name]()()
+            read.setdefault(name, []).append(_disk_bytes() - before)
+            for form in ("by_memmap", "hugging_face"):
+                forms.__dict__.pop(form, None)
+            return served
+
+        return work
+
+    forms.__dict__.pop("by_memmap", None)
+    candidates, skipped = optional({name: lambda name=name: cold(name) for name in makers})  # type: ignore[misc]
+    report.skip("cold", skipped)
+
+    def everything_out() -> None:
+        gc.collect()
+        evict(files)
+
+    everything_out()
+    times = race(candidates, repeats, between=everything_out)
+    served = len(forms.features)
+    rows = [
+        (name, *_rates(timing, served), statistics.median(read[name]) / 1e6, timing.cpu_seconds / timing.seconds)
+        for name, timing in times.items()
+    ]
+    columns = ("", "crops/s", "GB/s", "MB from disk", "share of a core")
+    report.tables.append(Table(f"into NumPy, cold: {served} crops, one a clip, shuffled", columns, rows))
+    report.notes.append(
+        "cold: posix_fadvise(DONTNEED) on every file before each pass; 'MB from disk' is what the kernel read for the "
+        f"process (/proc/self/io), {served * CROP * BINS * 4e-6:.0f} MB are wanted. The disk may have a cache itself"
+    )
+
+
+def evict(files: list[Path]) -> None:
+    """Drop files from the page cache."""
+    for file in files:
+        fd = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)
+
+
+def _disk_bytes() -> int:
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/io").read_text().splitlines())
+    return int(fields["read_bytes"])
+
+
+def _check(forms: Forms) -> None:
+    """All forms must hold the same bytes, and the loader serve every clip as often."""
+    features = forms.features
     read = np.empty((1, CROP, BINS), np.float32)
     for row, start in ((0, 0), (len(features) - 1, FRAMES - CROP)):
         features.read(np.array([row]), np.array([start]), np.array([CROP]), read)
-        if not np.array_equal(read[0], cut(row, start)):
-            raise AssertionError(f"crop {row}, {start}: the store and the array in memory differ")
-    if candidate() != len(features) * CROPS_PER_CLIP:
-        raise AssertionError("the loader serves another number of crops")
+        for cut in (forms.in_memory, forms.by_h5py, forms.by_memmap, forms.by_dataset):
+            if not np.array_equal(read[0], cut(row, start)):
+                raise AssertionError(f"crop {row}, {start}: {cut} and the store differ")
 
 
-def _growth(features: FeatureSet) -> float:
+def _growth(forms: Forms) -> float:
     """MiB of resident memory that passes over the loader add."""
-    epoch = _loader(features)
+    loader = NumpyLoader(forms.features.select(), batch_size=BATCH, crop_frames=CROP)
+
+    def epoch() -> int:
+        return sum(len(batch["x"]) for batch in loader)
+
     epoch()
     before = _resident()
     for _ in range(SEVERAL):

@@ -12,13 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ONE_THREAD", "all_cores", "describe", "pin", "quiet_folder"]
+from melgrid.preprocess.engine.supervisor import WORKER_ENVIRONMENT
 
-ONE_THREAD = {
-    **dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
-        "1",
-    ),
+__all__ = ["ENVIRONMENT", "all_cores", "describe", "pin", "quiet_folder"]
+
+# All candidates run as melgrid's workers do: one thread, and an allocator that keeps its pages.
+ENVIRONMENT = {
+    **WORKER_ENVIRONMENT,
     **dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"),
     "CUDA_VISIBLE_DEVICES": "",
     "KERAS_BACKEND": "tensorflow",

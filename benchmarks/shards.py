@@ -11,13 +11,13 @@ import numpy as np
 from benchmarks.clips import Clips
 from benchmarks.rivals import SR, Setting, rival_file
 from melgrid.params import Feature, LogMel
+from melgrid.preprocess.audio.decode import decode, read_bytes
+from melgrid.preprocess.audio.signal import mix, resample
 from melgrid.preprocess.clips import clip_rows, dealt, known_bad
-from melgrid.preprocess.decode import decode, read_bytes
-from melgrid.preprocess.signal import mix, resample
 from melgrid.preprocess.task import ShardResult, ShardTask, run_shard
 from melgrid.preprocess.versions import versions_in_force
 from melgrid.store import About, create_store
-from melgrid.store.shard_info import shard_name
+from melgrid.store.shards.shard_info import shard_name
 
 __all__ = ["Dtype", "decode_only", "features_of", "shard", "shard_task", "worst_difference"]
 
