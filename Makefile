@@ -4,13 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean soak fuzz
+.PHONY: demo test docs lint bench clean soak fuzz
 
 demo: $(READY)
 	$(BIN)/melgrid demo demo
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# Pages that follow from the code, then everything as HTML and the commands as a man page. Warnings are errors; needs no network.
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -b man -d build/docs/.doctrees docs build/man
+	@echo build/docs/index.html build/man/melgrid.1
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -20,13 +27,18 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
-# Half an hour of kills, readers, hostile stores, and 500 parameter sets a kind against librosa. HDF5_PYTHONS="PYTHON..." adds interpreters with another h5py.
+# Some hours: kills, readers, hostile stores, every byte flipped, other HDF5 versions, 100,000 batches, installations, and 500 parameter
+# sets a kind against librosa. Further interpreters: HDF5_PYTHONS with another h5py, BACKEND_PYTHONS with JAX or torch, PYTHONS of other releases.
 soak: $(READY)
 	$(BIN)/python -m soak.kill
+	$(BIN)/python -m soak.shares
 	$(BIN)/python -m soak.readers
 	$(BIN)/python -m soak.hostile
 	$(BIN)/python -m soak.flips
 	$(BIN)/python -m soak.versions $(HDF5_PYTHONS)
+	$(BIN)/python -m soak.memory
+	$(BIN)/python -m soak.backends $(BACKEND_PYTHONS)
+	$(BIN)/python -m soak.packages $(PYTHONS)
 	MELGRID_EXAMPLES=500 $(BIN)/python -m pytest tests/transforms/test_against_librosa.py
 
 fuzz: $(READY)
