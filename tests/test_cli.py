@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -202,6 +203,7 @@ def test_ctrl_c_leaves_a_store_that_resumes(root, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
     )
     deadline = time.monotonic() + 60
     while not list((tmp_path / "s").rglob(".shard*")) and process.poll() is None and time.monotonic() < deadline:
