@@ -217,8 +217,8 @@ def table_of(manifest: Manifest, dataset: Dataset) -> pd.DataFrame:
 def _publish(manifest: Manifest, tables: dict[Feature, list[ShardInfo]], about: About, summary: RunSummary) -> None:
     """Write down what became of every clip, and let readers see the new shards."""
     manifest.gather_outcomes({feature.id: table for feature, table in tables.items()})
+    manifest.add_feature_sets(tables, about)
     for feature, table in tables.items():
-        manifest.add_feature_set(feature, table, about)
         summary.features.append(feature.id)
         summary.bytes_written += sum(info.bytes for info in table)
 

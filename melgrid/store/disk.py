@@ -122,7 +122,7 @@ def publish_new(temp: Path, final: Path) -> None:
     sync_folder(final.parent)
 
 
-def publish_bytes(path: Path, data: bytes) -> None:
+def publish_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a small file so that readers see either the old or the new one, also after a power cut.
 
     Parameters
@@ -130,18 +130,22 @@ def publish_bytes(path: Path, data: bytes) -> None:
     path : Path
         Replaced when it exists.
     data : bytes
+    durable : bool
+        False does not wait for the disk: for what is derived and can be made again after a power cut.
     """
     fd, temp = temporary(path.parent, path.name)
     try:
         write_all(fd, data, 0)
-        os.fsync(fd)
+        if durable:
+            os.fsync(fd)
         temp.replace(path)
     except BaseException:
         temp.unlink(missing_ok=True)
         raise
     finally:
         os.close(fd)
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -253,29 +253,34 @@ class Manifest:
         self.write_clips(pd.concat(parts, ignore_index=True))
 
     def add_feature_set(self, feature: Feature, infos: Sequence[ShardInfo], about: About | None = None) -> None:
-        """Make a whole feature set visible to readers, or swap its shard table for a new generation.
+        """Make one feature set visible, as `add_feature_sets` does."""
+        self.add_feature_sets({feature: infos}, about)
 
-        Also makes its ``all.h5``, and removes shard files of an older generation.
+    def add_feature_sets(self, tables: Mapping[Feature, Sequence[ShardInfo]], about: About | None = None) -> None:
+        """Make whole feature sets visible to readers, or swap their shard tables for new generations.
+
+        Also makes their ``all.h5``, and removes shard files of an older generation.
 
         Parameters
         ----------
-        feature : Feature
-        infos : sequence of ShardInfo
+        tables : mapping of Feature to sequence of ShardInfo
             One for each shard.
         about : About or None
-            Of the run that made it, when that differs from the store's.
+            Of the run that made them, when that differs from the store's.
 
         Raises
         ------
         StoreError
             A shard file is not there in the size that its info says, or occurs twice.
         """
-        record = FeatureRecord.of(feature, infos, about or self.about)
-        folder = self.path / feature.id
-        record.check_sizes(folder)
-        write_whole_file(folder, record)
-        self._replace({f"{feature.id}/feature.json": record.to_bytes()})
-        self._remove_others(record)
+        records = [FeatureRecord.of(feature, infos, about or self.about) for feature, infos in tables.items()]
+        for record in records:
+            folder = self.path / record.feature.id
+            record.check_sizes(folder)
+            write_whole_file(folder, record)
+        self._replace({f"{record.feature.id}/feature.json": record.to_bytes() for record in records})
+        for record in records:
+            self._remove_others(record)
 
     def _replace(self, contents: dict[str, bytes]) -> None:
         digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}

@@ -49,7 +49,7 @@ def write_whole_file(folder: Path, record: FeatureRecord) -> Path | None:
     """
     if record.feature.dtype == "uint8" or not record.shards:
         return None
-    publish_bytes(folder / NAME, seal(_image(folder, record)))
+    publish_bytes(folder / NAME, seal(_image(folder, record)), durable=False)
     return folder / NAME
 
 
