@@ -84,7 +84,7 @@ def test_a_grid_file_and_the_default_type(root, tmp_path):
         ([], "no feature is named"),
         (["--grid", "none.toml"], "there is no such file"),
         (["--feature", "logmel", "--on-error", "panic"], "must be quarantine or stop"),
-        (["--feature", "logmel", "--jobs", "0"], "--jobs 0: must be at least 1"),
+        (["--feature", "logmel", "--jobs", "0"], "Invalid value for '--jobs'"),
         (["--feature", "logmel", "--set", "nonsense"], "must be KEY=VALUE"),
         (["--feature", "logmel", "--set", "flavour=sweet"], "unknown option 'flavour'"),
         (["--feature", "logmel", "--limit", "many"], "Invalid value for '--limit'"),

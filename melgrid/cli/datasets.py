@@ -9,6 +9,7 @@ import typer
 
 from melgrid.cli.corpus import load_dataset
 from melgrid.cli.names import complete_corpus
+from melgrid.cli.options import Settings
 from melgrid.cli.output import Json, show
 from melgrid.errors import ParameterError
 
@@ -20,9 +21,7 @@ def datasets(
         str | None, typer.Argument(metavar="[NAME]", autocompletion=complete_corpus, help="One corpus in detail.")
     ] = None,
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Compare with the files there.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus's adapter.")
-    ] = None,
+    set_: Settings = None,
     decode: Annotated[bool, typer.Option("--decode", help="Also decode every file.")] = False,
     checksums: Annotated[bool, typer.Option("--checksums", help="Also compare published checksums.")] = False,
     json: Json = False,

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from melgrid.cli.options import Jobs
+
 __all__ = ["demo"]
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to work in.")] = Path("melgrid-demo"),
-    jobs: Annotated[int | None, typer.Option(metavar="N", help="Worker processes.")] = None,
+    jobs: Jobs = None,
 ) -> None:
     """Make a corpus, a grid, a store and a trained model.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from melgrid.cli.options import Quiet
 from melgrid.cli.output import Json, StorePath, show
 from melgrid.errors import MelgridError, ParameterError
 
@@ -29,7 +30,7 @@ def derive(
     axes: Annotated[str, typer.Option(metavar="TFC|FTC|...", help="Order of the axes that the model takes.")] = "TFC",
     batch_size: Annotated[int, typer.Option(metavar="N", min=1, help="Examples at once.")] = 32,
     dtype: Annotated[str, typer.Option(metavar="float32|float16", help="Stored type.")] = "float32",
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Store what a Keras model makes of a feature set.

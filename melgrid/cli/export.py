@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from melgrid.cli.options import Quiet
 from melgrid.cli.output import StorePath
 
 __all__ = ["export"]
@@ -19,7 +20,7 @@ def export(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="DIR", help="New folder; default: FEATURE.FORMAT here.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Copy one feature set into files of another format."""
     from melgrid.store import export as write

@@ -12,6 +12,21 @@ import typer
 
 from melgrid.cli.corpus import load_dataset
 from melgrid.cli.names import complete_corpus, complete_recipe
+from melgrid.cli.options import (
+    AllowMixed,
+    ClipSeconds,
+    Executor,
+    Jobs,
+    MaxClipMinutes,
+    MemoryMb,
+    OnError,
+    Quiet,
+    Root,
+    Scheduler,
+    Settings,
+    Subset,
+    limits_of,
+)
 from melgrid.cli.output import Json, show
 from melgrid.errors import ParameterError
 
@@ -27,7 +42,7 @@ def preprocess(
     dataset: Annotated[
         str, typer.Argument(metavar="DATASET", autocompletion=complete_corpus, help="A known corpus, or folder.")
     ],
-    root: Annotated[Path, typer.Option(metavar="DIR", help="Where the corpus lies.")],
+    root: Root,
     store: Annotated[Path, typer.Option(metavar="DIR", help="Where the store is or will be.")],
     grid: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Grid file.")] = None,
     feature: Annotated[
@@ -42,55 +57,39 @@ def preprocess(
     augment: Annotated[
         list[str] | None, typer.Option(metavar='"EFFECT KEY=V,V"', help="Variants of the training clips as well.")
     ] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus's adapter.")
-    ] = None,
-    subset: Annotated[str | None, typer.Option(metavar="NAME", help="The same as --set subset=NAME.")] = None,
+    set_: Settings = None,
+    subset: Subset = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Only N clips, a fair sample.")] = None,
-    jobs: Annotated[int | None, typer.Option(metavar="N", help="Worker processes; default: one a processor.")] = None,
+    jobs: Jobs = None,
     dtype: Annotated[
         str | None, typer.Option(metavar="float16|float32|uint8", help="Stored type of features that name none.")
     ] = None,
     shard_mb: Annotated[int, typer.Option(metavar="N", min=1, help="Size that shards aim for, MiB.")] = 128,
-    on_error: Annotated[str, typer.Option(metavar="quarantine|stop", help="What a failed clip does.")] = "quarantine",
+    on_error: OnError = "quarantine",
     max_bad: Annotated[
         float, typer.Option(metavar="FRACTION", min=0, max=1, help="More failed clips than this: exit code 3.")
     ] = 0.01,
     retry: Annotated[
         bool, typer.Option("--retry", help="Also try the clips again that failed in earlier runs.")
     ] = False,
-    allow_mixed: Annotated[
-        bool, typer.Option("--allow-mixed", help="Go on with other versions or changed files, and record it.")
-    ] = False,
-    clip_seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="Time that one clip may take.")] = 300.0,
-    memory_mb: Annotated[int, typer.Option(metavar="N", min=256, help="Memory that one worker may take.")] = 8192,
-    max_clip_minutes: Annotated[
-        float, typer.Option(metavar="M", min=0.001, help="Longer files are not decoded.")
-    ] = 180.0,
-    executor: Annotated[
-        str, typer.Option(metavar="threads|dask", help="Who does the work: this machine, or dask's workers.")
-    ] = "threads",
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of dask, or its scheduler file; default: a local cluster.")
-    ] = None,
+    allow_mixed: AllowMixed = False,
+    clip_seconds: ClipSeconds = 300.0,
+    memory_mb: MemoryMb = 8192,
+    max_clip_minutes: MaxClipMinutes = 180.0,
+    executor: Executor = "threads",
+    scheduler: Scheduler = None,
     task: Annotated[
         str | None, typer.Option(metavar="K/N", help="Only the K-th of N shares, beside others on the same store.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and what it costs; write nothing.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     """Compute a grid of features of a corpus into a store."""
-    if on_error not in ("quarantine", "stop"):
-        raise ParameterError(f"--on-error {on_error}: must be quarantine or stop")
-    if executor not in ("threads", "dask"):
-        raise ParameterError(f"--executor {executor}: must be threads or dask")
-    if jobs is not None and jobs < 1:
-        raise ParameterError(f"--jobs {jobs}: must be at least 1")
     wanted = _grid(grid, feature or [], recipe or [], dtype).augmented(*augment or [])
     corpus = load_dataset(dataset, root, set_ or [], subset)
 
-    from melgrid.preprocess import Limits, prepare, run
+    from melgrid.preprocess import prepare, run
     from melgrid.preprocess.text import forecast_text, room_warning, summary_text
 
     coming, plan = prepare(corpus, wanted, store, limit=limit, jobs=jobs, shard_mb=shard_mb, timed=dry_run)
@@ -112,7 +111,7 @@ def preprocess(
         on_error="stop" if on_error == "stop" else "quarantine",
         allow_mixed=allow_mixed,
         retry=retry,
-        limits=Limits(clip_seconds=clip_seconds, memory_bytes=memory_mb << 20, audio_seconds=max_clip_minutes * 60),
+        limits=limits_of(clip_seconds, memory_mb, max_clip_minutes),
         progress=not quiet,
         executor="dask" if executor == "dask" else "threads",
         scheduler=scheduler,
