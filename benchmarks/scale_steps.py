@@ -81,8 +81,8 @@ def plan(step: Steps, clips: int, folder: Path) -> None:
     from melgrid.preprocess.clips import clip_rows, dealt, known_bad
     from melgrid.preprocess.resume import outstanding
     from melgrid.preprocess.task import ShardTask
-    from melgrid.preprocess.versions import versions_in_force
-    from melgrid.store import About, Manifest, create_store, verify
+    from melgrid.preprocess.versions import about_of
+    from melgrid.store import Manifest, create_store, verify
     from melgrid.store.views.inspect import store_summary
 
     store = folder / "store"
@@ -90,15 +90,7 @@ def plan(step: Steps, clips: int, folder: Path) -> None:
     dataset = step("index", lambda: load("folder", folder, table=str(table)))
     assert len(dataset) == clips
     step("dry run", lambda: prepare(dataset, TINY, store))
-    about = About(
-        dataset=dataset.name,
-        options=dataset.options,
-        classes=dataset.classes,
-        task=dataset.task,
-        splits=dataset.splits,
-        versions=versions_in_force(),
-        nominal_seconds=dataset.nominal_seconds,
-    )
+    about = about_of(dataset)
 
     def make() -> Manifest:
         return create_store(store, about, dealt(clip_rows(dataset), (TINY,), dataset.nominal_seconds, 128 << 20))

@@ -15,8 +15,8 @@ from melgrid.preprocess.audio.decode import decode, read_bytes
 from melgrid.preprocess.audio.signal import mix, resample
 from melgrid.preprocess.clips import clip_rows, dealt, known_bad
 from melgrid.preprocess.task import ShardResult, ShardTask, run_shard
-from melgrid.preprocess.versions import versions_in_force
-from melgrid.store import About, create_store
+from melgrid.preprocess.versions import about_of
+from melgrid.store import create_store
 from melgrid.store.shards.shard_info import shard_name
 
 __all__ = ["Dtype", "decode_only", "features_of", "shard", "shard_task", "worst_difference"]
@@ -34,15 +34,7 @@ def features_of(settings: list[Setting], dtype: Dtype) -> tuple[Feature, ...]:
 def shard_task(clips: Clips, features: tuple[Feature, ...], store: Path) -> ShardTask:
     """Make the task of one shard that holds all clips, as `melgrid.preprocess.run` makes its tasks."""
     dataset = clips.dataset
-    about = About(
-        dataset=dataset.name,
-        options=dataset.options,
-        classes=dataset.classes,
-        task=dataset.task,
-        splits=dataset.splits,
-        versions=versions_in_force(),
-        nominal_seconds=dataset.nominal_seconds,
-    )
+    about = about_of(dataset)
     rows = dealt(clip_rows(dataset), features, dataset.nominal_seconds, 128 << 20)
     table = create_store(store, about, rows.assign(shard=0, row=range(len(rows)))).clips()
     table = table.assign(known_bad=known_bad(dataset, table))

@@ -20,7 +20,7 @@ from melgrid.preprocess.run import ending, table_of, work
 from melgrid.preprocess.summary import RunSummary
 from melgrid.preprocess.task import ShardTask
 from melgrid.preprocess.trouble import disk_trouble
-from melgrid.preprocess.versions import versions_in_force
+from melgrid.preprocess.versions import about_of
 from melgrid.store import About, Manifest, ShardInfo, lock
 from melgrid.store.checks.unlisted import shards_lacking
 from melgrid.store.feature_record import FeatureRecord
@@ -83,6 +83,9 @@ def add_clips(
     stored = Manifest.load(path).about
     dataset = augmented(take(dataset, limit), stored.options.get("augment", ()))
     about = _about(path, stored, dataset)
+    template = ShardTask.blank(
+        dataset.root, path, about, on_error=on_error, allow_mixed=allow_mixed, longest_seconds=limits.audio_seconds
+    )
     engine = engine_for(executor, scheduler, None, limits, jobs, False)
     summary = RunSummary(str(path))
     with lock(path), ending(engine, path):
@@ -100,17 +103,6 @@ def add_clips(
             if new:
                 size = shard_size(len(rows), features, about.nominal_seconds, shard_mb << 20)
                 manifest.extend_clips(rows[rows["clip_id"].isin(new)], size)
-            template = ShardTask(
-                root=str(dataset.root),
-                store=str(path),
-                index=-1,
-                features=(),
-                about=about,
-                clips=pd.DataFrame(),
-                on_error=on_error,
-                allow_mixed=allow_mixed,
-                longest_seconds=limits.audio_seconds,
-            )
             tasks = _late_shards(template, computed, table_of(manifest, dataset))
             summary.added = sum(len(task.clips) for task in tasks)
             left = [(task, *remaining(task)) for task in tasks]
@@ -140,15 +132,7 @@ def _about(path: Path, stored: About, dataset: Dataset) -> About:
             f"store's list of {len(stored.classes)}, which never changes. Remedy: keep the clips of new classes out "
             "(a subset, or a table without them), or make another --store"
         )
-    return About(
-        dataset=dataset.name,
-        options=dataset.options,
-        classes=dataset.classes,
-        task=dataset.task,
-        splits=dataset.splits,
-        versions=versions_in_force(dataset.options),
-        nominal_seconds=stored.nominal_seconds,
-    )
+    return about_of(dataset).model_copy(update={"nominal_seconds": stored.nominal_seconds})
 
 
 def _late_shards(template: ShardTask, records: list[FeatureRecord], table: pd.DataFrame) -> list[ShardTask]:

@@ -25,7 +25,7 @@ from melgrid.preprocess.resume import Infos, every_task, failed_clips, outstandi
 from melgrid.preprocess.summary import RunSummary
 from melgrid.preprocess.task import ClipDone, ShardTask
 from melgrid.preprocess.trouble import disk_trouble
-from melgrid.preprocess.versions import versions_in_force
+from melgrid.preprocess.versions import about_of
 from melgrid.store import About, Manifest, ShardInfo, create_store, lock, sweep
 
 if TYPE_CHECKING:
@@ -109,16 +109,11 @@ def run(
     start = time.perf_counter()
     dataset = chosen(dataset, grid, limit)
     features = resolve_features(dataset, grid)
-    about = About(
-        dataset=dataset.name,
-        options=dataset.options,
-        classes=dataset.classes,
-        task=dataset.task,
-        splits=dataset.splits,
-        versions=versions_in_force(dataset.options),
-        nominal_seconds=dataset.nominal_seconds,
-    )
+    about = about_of(dataset)
     path = Path(store)
+    template = ShardTask.blank(
+        dataset.root, path, about, on_error=on_error, allow_mixed=allow_mixed, longest_seconds=limits.audio_seconds
+    )
     share = None if task is None else Share.parse(task)
     engine = engine_for(executor, scheduler, share, limits, jobs, retry)
     summary = RunSummary(str(path), task=task)
@@ -126,17 +121,6 @@ def run(
         manifest = _open(path, about, dataset, features, shard_mb << 20, allow_mixed, share)
         present = tuple(feature for feature in features if feature.id in manifest.features)
         missing = tuple(feature for feature in features if feature.id not in manifest.features)
-        template = ShardTask(
-            root=str(dataset.root),
-            store=str(path),
-            index=-1,
-            features=(),
-            about=about,
-            clips=pd.DataFrame(),
-            on_error=on_error,
-            allow_mixed=allow_mixed,
-            longest_seconds=limits.audio_seconds,
-        )
         if retry and present:
             _retry(manifest, present, template, table_of(manifest, dataset), summary, engine, progress)
         if missing and share:

@@ -10,13 +10,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from melgrid.errors import ClipError, MelgridError, MismatchError, Reason, StoreError
+from melgrid.errors import ClipError, MelgridError, MismatchError, ParameterError, Reason, StoreError
 from melgrid.params import Feature
 from melgrid.preprocess.audio.decode import LONGEST_SECONDS, Audio
 from melgrid.preprocess.audio.signal import Float32, SignalKey
@@ -78,6 +78,15 @@ class ShardTask:
     longest_seconds: float = LONGEST_SECONDS
     generations: Mapping[str, int] = field(default_factory=dict)
     keep: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ("quarantine", "stop"):
+            raise ParameterError(f"on_error={self.on_error!r}: must be 'quarantine' or 'stop'")
+
+    @classmethod
+    def blank(cls, root: str | Path, store: str | Path, about: About, **options: Any) -> Self:
+        """Make a task without shard, features and clips, of which a run makes all others with `replace`."""
+        return cls(str(root), str(store), index=-1, features=(), about=about, clips=pd.DataFrame(), **options)
 
 
 @dataclass(frozen=True)

@@ -217,6 +217,12 @@ def test_a_clip_too_short_for_one_feature_still_gives_the_others(tmp_path):
     assert len(store.find(framing="librosa").clip_ids) == 2
 
 
+def test_on_error_is_one_of_two_words_before_anything_is_written(dataset, tmp_path):
+    with pytest.raises(ParameterError, match="on_error='panic': must be 'quarantine' or 'stop'"):
+        run(dataset, LogMel(n_mels=40), tmp_path / "store", on_error="panic", **OPTIONS)
+    assert not (tmp_path / "store").exists()
+
+
 def test_on_error_stop_ends_the_run_and_names_the_clip(dataset, tmp_path):
     with pytest.raises(MelgridError, match=r"(low/words|high/nothing)\.wav.*: (undecodable|empty)"):
         run(dataset, LogMel(n_mels=40), tmp_path / "store", on_error="stop", **OPTIONS)
