@@ -225,4 +225,6 @@ def test_values_that_are_not_finite_do_not_stop_it(make_toy, features, report, m
 
     original = spectrograms.decode
     monkeypatch.setattr(spectrograms, "decode", spoiled)
-    report(make_toy(features=[features["float16"], features["float32"]], frames=lambda i: 9).store)
+    html, page = report(make_toy(features=[features["float16"], features["float32"]], frames=lambda i: 9).store)
+    assert sum(tag == "image" for tag, _ in page.tags) > 0
+    assert not re.search(r"\b(nan|inf)\b", re.sub(r"base64,[^\"]*", "", html), re.I)
