@@ -1,4 +1,4 @@
-"""Inner loops, compiled once and cached on disk; they release the GIL.
+"""Inner loops, compiled at their first call and cached on disk; they release the GIL.
 
 A block holds 64 frames or a multiple of it. Every number of a frame comes from the same operations in the same
 order whatever its row, so that a frame has the same bits wherever it stands. Written for LLVM's vectoriser:
@@ -9,9 +9,9 @@ product with a bank, and a division does not look for zero.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -23,8 +23,22 @@ Index = npt.NDArray[np.int64]
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
+_loops: dict[str, Callable[..., Any]] = {}
+
+
 def _compiled(loop: Loop) -> Loop:
-    return cast(Loop, numba.njit(cache=True, nogil=True, error_model="numpy")(loop))
+    """Put all compiled loops in the place of the plain ones when the first is called."""
+    _loops[loop.__name__] = loop
+
+    @wraps(loop)
+    def first_call(*arguments: Any) -> Any:
+        import numba  # a third of a second, which a process that only plans does without
+
+        for name, plain in _loops.items():
+            globals()[name] = numba.njit(cache=True, nogil=True, error_model="numpy")(plain)
+        return globals()[loop.__name__](*arguments)
+
+    return cast(Loop, first_call)
 
 
 @_compiled
