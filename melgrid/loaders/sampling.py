@@ -121,8 +121,9 @@ def weighted(
     if strata is not None:
         order = order[np.argsort(strata[order], kind="stable")]
     ends = np.cumsum(weights[order])
-    first = np.random.Philox(key=np.array([seed ^ _COMB, epoch], np.uint64)).random_raw() * 2.0**-64
-    teeth = (np.arange(count) + min(first, 1 - 2.0**-53)) * (ends[-1] / count)
+    # another word than those that were sorted: the comb must not know the order
+    first = np.random.Philox(key=np.array([seed ^ _COMB, epoch], np.uint64), counter=1 << 64).random_raw() * 2.0**-64
+    teeth = (np.arange(count) + first) * (ends[-1] / count)
     places = np.searchsorted(ends, teeth, side="right")
     last = np.flatnonzero(weights[order])[-1]  # rounding may push the last tooth out
     places = np.minimum(places, last)

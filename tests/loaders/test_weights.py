@@ -30,6 +30,14 @@ def test_every_clip_gets_its_share_rounded(weights: list[float], count: int, epo
     assert numbers.max() < counts.max()
 
 
+def test_on_average_every_clip_gets_its_share() -> None:
+    weights, seeds = np.array([1.0, 3.0, 2.0, 2.0, 4.0]), 3000
+    drawn = np.concatenate([weighted(weights, None, 5, seed, 0)[0] for seed in range(seeds)])
+    share = np.bincount(drawn, minlength=5) / seeds
+    # each count is rounded up or down, so its deviation is at most 1/2: five of those of the mean
+    np.testing.assert_allclose(share, 5 * weights / weights.sum(), atol=5 * 0.5 / np.sqrt(seeds))
+
+
 def test_balanced_classes(make_selection: Any) -> None:
     labels = [0] * 60 + [1] * 9 + [2] * 6
     selection = make_selection([50] * 75, labels=labels)
