@@ -10,6 +10,8 @@ import keras
 
 from melgrid.errors import ParameterError
 from melgrid.loaders.keras_callback import EpochCallback
+from melgrid.loaders.whole_numbers import whole_number
+from melgrid.store.disk import publish_bytes, sync
 
 if TYPE_CHECKING:
     from melgrid.loaders.keras_loader import KerasLoader
@@ -32,21 +34,20 @@ class Checkpoint(EpochCallback):
     ----------
     loader : KerasLoader
     folder : str or Path
-        Holds the last checkpoint only. A run that dies while it saves leaves the one before.
+        Holds the last checkpoint only. A run that dies while it saves leaves the one before, and so does a power cut.
     every : int >= 1 or None
         Batches between checkpoints; each end of an epoch has one anyway.
 
     Raises
     ------
     ParameterError
+        Also by ``fit`` with ``steps_per_epoch``: a checkpoint needs to know where in the clips an epoch ends.
     """
 
     def __init__(self, loader: KerasLoader, folder: str | Path, every: int | None = None) -> None:
         super().__init__(loader)
-        if every is not None and every < 1:
-            raise ParameterError(f"every={every}: must be at least 1, or None")
         self._folder = Path(folder)
-        self._every = every
+        self._every = None if every is None else whole_number("every", every, 1, ", or None")
         self._saved = 0
 
     def resume(self, model: keras.Model) -> int:
@@ -85,6 +86,14 @@ class Checkpoint(EpochCallback):
         epoch: int = saved["state"]["epoch"]
         return epoch
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        super().on_train_begin(logs)
+        steps = self.params.get("steps")
+        if steps is not None and steps != len(self._loader):
+            raise ParameterError(
+                f"steps_per_epoch={steps}: a checkpoint needs epochs of all {len(self._loader)} batches; leave it out"
+            )
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._saved = 0
@@ -108,10 +117,10 @@ class Checkpoint(EpochCallback):
         model = self.model  # on JAX, asking for it brings its variables up to date
         model.save_weights(new, overwrite=True)
         seeds = [keras.ops.convert_to_numpy(seed).tolist() for seed in _seeds(model)]
+        sync(new)
         new.replace(weights)
-        new = self._folder / "loader.json.new"
-        new.write_text(json.dumps({"weights": weights.name, "state": state, "seeds": seeds}))
-        new.replace(self._folder / "loader.json")  # the one step that counts
+        record = {"weights": weights.name, "state": state, "seeds": seeds}
+        publish_bytes(self._folder / "loader.json", json.dumps(record).encode())  # the one step that counts
         for old in self._folder.glob("*-*.weights.h5"):
             if old != weights:
                 old.unlink()

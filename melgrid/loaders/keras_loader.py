@@ -28,7 +28,9 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
     Each epoch has its own order, also in later calls of ``fit``. Give ``callbacks=loader.callbacks`` to number epochs
     as Keras does, so that ``fit(initial_epoch=5)`` draws what an uninterrupted run would have drawn; under a
     distribution strategy Keras begins a pass only to look at a batch, which counts as an epoch without them. With
-    ``steps_per_epoch`` one pass over the clips goes on through several of Keras's epochs.
+    ``steps_per_epoch`` one pass over the clips goes on through several of Keras's epochs; it should divide the number
+    of batches, since Keras ends an epoch early in which a pass ends (`tf_dataset` with ``epochs=None`` has no end).
+    ``predict`` gives the order of the loader: say ``shuffle=False``, or use `predict_clips`.
 
     Batches are read in the thread in which Keras asks for them; TensorFlow reads ahead by itself. `workers` stays 1:
     more cost more than they give (they are measured slower), and processes may hang.
@@ -133,6 +135,7 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
             It is of other clips or options.
         """
         self._place = self._resume = place_of(self.batches, state)
+        self._skipped = 0  # which a fit that was interrupted in a resumed epoch leaves
 
     def begin_epoch(self, epoch: int) -> None:
         """Take note of Keras's number of the epoch that begins; callbacks call it.
@@ -146,11 +149,10 @@ class KerasLoader(keras.utils.PyDataset):  # type: ignore[misc]
         ParameterError
             Another epoch was restored.
         """
-        first, self._skipped = self._resume or (epoch, 0)
-        self._resume = None
+        first, skipped = self._resume or (epoch, 0)
         if first != epoch:
-            self._skipped = 0
             raise ParameterError(f"initial_epoch={epoch}: the restored state is in epoch {first}; start there")
+        self._resume, self._skipped = None, skipped
         self._passes.announce(epoch)
 
     def trained(self, epoch: int, count: int) -> None:

@@ -88,6 +88,16 @@ def test_what_was_saved_is_whole_while_it_is_saved_again(make_selection: Any, tm
     assert Checkpoint(loader, tmp_path).resume(make_model()) == 1
 
 
+def test_weights_are_on_the_disk_before_they_count(make_selection: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    loader, synced = make_loader(make_selection([20] * 4)), []
+    monkeypatch.setattr(
+        "melgrid.loaders.keras_checkpoint.sync",
+        lambda path: synced.append((path.name, path.stat().st_size > 0, (tmp_path / "loader.json").exists())),
+    )
+    make_model().fit(loader, verbose=0, shuffle=False, callbacks=[Checkpoint(loader, tmp_path)])
+    assert synced == [("new.weights.h5", True, False)]
+
+
 def test_batches_count_that_keras_does_not_announce(make_selection: Any, tmp_path: Path, monkeypatch: Any) -> None:
     saved = []
     checkpoint = Checkpoint(make_loader(make_selection([20] * 24)), tmp_path, every=4)
@@ -114,6 +124,32 @@ def test_another_initial_epoch_is_refused(make_selection: Any) -> None:
     loader.restore({**loader.state(), "epoch": 2, "batch": 1})
     with pytest.raises(ParameterError, match=r"initial_epoch=0: .* epoch 2"):
         make_model().fit(loader, verbose=0, shuffle=False, callbacks=loader.callbacks)
+    model = make_model()  # what was restored is still there for the right one
+    model.fit(loader, initial_epoch=2, epochs=3, verbose=0, shuffle=False, callbacks=loader.callbacks)
+    assert int(model.optimizer.iterations) == 2
+
+
+def test_a_resumed_epoch_that_is_interrupted_too_is_resumed_again(make_selection: Any) -> None:
+    loader = make_loader(make_selection([20] * 10))
+    loader.restore({**loader.state(), "epoch": 1, "batch": 2})
+    callbacks = [*loader.callbacks, Crash(1)]
+    with pytest.raises(KeyboardInterrupt):
+        make_model().fit(loader, initial_epoch=1, epochs=3, verbose=0, shuffle=False, callbacks=callbacks)
+    state, model = loader.state(), make_model()
+    assert (state["epoch"], state["batch"]) == (1, 3)
+    loader.restore(state)
+    model.fit(loader, initial_epoch=1, epochs=3, verbose=0, shuffle=False, callbacks=loader.callbacks)
+    assert int(model.optimizer.iterations) == 2 + 5
+
+
+def test_epochs_that_end_within_the_clips_are_refused(make_selection: Any, tmp_path: Path) -> None:
+    loader = make_loader(make_selection([20] * 10))
+    for steps in (2, 10):
+        with pytest.raises(ParameterError, match=f"steps_per_epoch={steps}: a checkpoint needs epochs of all 5"):
+            make_model().fit(
+                loader, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[Checkpoint(loader, tmp_path)]
+            )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_checkpoint_of_other_batches_is_refused(make_selection: Any, tmp_path: Path) -> None:

@@ -110,6 +110,18 @@ def test_validation_reads_every_clip_in_the_same_order_each_time(make_selection:
     )
 
 
+def test_class_weights_weigh_the_loss(make_selection: Any, model: keras.Model) -> None:
+    selection = make_selection([20] * 6)
+    model.compile(keras.optimizers.SGD(0.0), model.loss)
+    loss = {
+        weight: model.fit(
+            make(selection, batch_size=6), class_weight={0: weight, 1: 0.0, 2: 0.0}, verbose=0, shuffle=False
+        ).history["loss"][0]
+        for weight in (1.0, 3.0)
+    }
+    assert loss[3.0] == pytest.approx(3 * loss[1.0])
+
+
 def test_early_stopping_and_a_stop_within_an_epoch(make_selection: Any, model: keras.Model) -> None:
     class Stop(keras.callbacks.Callback):  # type: ignore[misc]
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
