@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,11 @@ from melgrid.loaders.padding import pad
 from melgrid.store.shards.encoding import decode
 
 if TYPE_CHECKING:
-    from melgrid.loaders.batches import Batches
+    from melgrid.loaders.batches import HasBatches
 
 __all__ = ["DeviceFrames", "free_memory"]
 
 Ints = NDArray[np.int32]
-
-
-class HasBatches(Protocol):
-    """Any loader."""
-
-    @property
-    def batches(self) -> Batches: ...
 
 
 class DeviceFrames:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from melgrid.loaders.device import DeviceFrames, HasBatches, free_memory
+from melgrid.loaders.batches import HasBatches
+from melgrid.loaders.device import DeviceFrames, free_memory
 
 __all__ = ["jax_gather", "room"]
 
@@ -35,7 +36,7 @@ def jax_gather(*loaders: HasBatches, name: Literal["x", "x2"] = "x") -> Callable
     Returns
     -------
     callable
-        From int32 (examples, 2) to (examples, *axes), on the device.
+        From int32 ``(examples, 2)`` to ``(examples, *axes)``, on the device.
 
     Raises
     ------

@@ -7,7 +7,8 @@ from typing import Any, Literal
 import keras
 
 from melgrid.errors import ParameterError
-from melgrid.loaders.device import DeviceFrames, HasBatches, free_memory
+from melgrid.loaders.batches import HasBatches
+from melgrid.loaders.device import DeviceFrames, free_memory
 
 __all__ = ["device_layer"]
 
@@ -41,13 +42,15 @@ def device_layer(*loaders: HasBatches, name: Literal["x", "x2"] = "x") -> keras.
     ParameterError
         The loaders do not fit together, or the device has too little memory.
     """
-    return _DeviceCrops(DeviceFrames(loaders, name))
+    return DeviceCrops(DeviceFrames(loaders, name))
 
 
-class _DeviceCrops(keras.layers.Layer):  # type: ignore[misc]
+class DeviceCrops(keras.layers.Layer):  # type: ignore[misc]
+    """What `device_layer` makes; Keras names its layers after it."""
+
     def __init__(self, content: DeviceFrames) -> None:
         # a model that makes an input for its first layer takes this type, and float32 has no room for large numbers
-        super().__init__(trainable=False, dtype="int32", autocast=False, name="device_crops")
+        super().__init__(trainable=False, dtype="int32", autocast=False)
         content.check_room(*_room())
         self._content = content
         frames = content.load()

@@ -98,6 +98,11 @@ def test_a_second_input_tuples_and_tf_data(make_store: Any, make_selection: Any)
     for name in ("x", "x2"):
         got = device_layer(loader, name=name)(named[name])  # type: ignore[arg-type]
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(got), wanted[name])
+    inputs = [keras.Input((2,), dtype="int32", name=name) for name in ("x", "x2")]
+    made = [device_layer(loader, name=name)(x) for x, name in zip(inputs, ("x", "x2"), strict=True)]  # type: ignore[arg-type]
+    both_in_one = keras.Model(dict(zip(("x", "x2"), inputs, strict=True)), made)
+    for got, name in zip(both_in_one(named), ("x", "x2"), strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(got), wanted[name])
     dataset = tf_dataset(fs.select(), tuples="triplets", resident="device", **OPTIONS)
     triplets = NumpyLoader(fs.select(), tuples="triplets", axes="TFC", **OPTIONS)
     layer = device_layer(KerasLoader(fs.select(), resident="device", **OPTIONS))
