@@ -13,7 +13,8 @@ from melgrid.datasets.quiet import quiet_stderr
 
 with contextlib.suppress(ImportError), quiet_stderr():  # adapters need it, and it tells of GPUs that are not there
     import tensorflow  # noqa: F401
-with mock(["torch"]):
+with mock(["jax", "torch"]):
+    import melgrid.loaders.jax_device
     import melgrid.loaders.torch_loader  # noqa: F401
 
 project = "melgrid"
@@ -25,7 +26,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 exclude_patterns = ["_build"]
 smartquotes = False  # two hyphens begin an option
 nitpicky = True  # a reference to a name of ours that is not there is an error; types of others are not linked
-nitpick_ignore = [("py:class", "melgrid.transforms.bank.Bank")]  # public as MelBank
+nitpick_ignore = [("py:class", "melgrid.transforms.bank.Bank")]  # public as melgrid.transforms.Bank
 nitpick_ignore_regex = [("py:.*", r"(?!melgrid\.).*")]
 
 # Markdown

@@ -1,7 +1,7 @@
 """From a store to batches: crops in a reproducible order, padded, in the axes and the type that a model takes.
 
-`KerasLoader`, `Checkpoint`, `normalization`, `live_layer`, `derive`, `tf_dataset` and `TorchLoader` load their
-frameworks on first use; nothing else here imports one.
+Names that need a framework load it on first use; nothing else here imports one. ``__all__`` has the others, so that
+``from melgrid.loaders import *`` works wherever melgrid does.
 """
 
 from __future__ import annotations
@@ -14,33 +14,18 @@ from melgrid.loaders.numpy_loader import NumpyLoader
 from melgrid.loaders.prediction import predict_clips
 
 if TYPE_CHECKING:
-    from melgrid.loaders.derivation import derive
-    from melgrid.loaders.hugging_face import hf_dataset
-    from melgrid.loaders.jax_device import jax_gather
-    from melgrid.loaders.keras_checkpoint import Checkpoint
-    from melgrid.loaders.keras_device import device_layer
-    from melgrid.loaders.keras_layers import normalization
-    from melgrid.loaders.keras_loader import KerasLoader
-    from melgrid.loaders.live import live_layer
-    from melgrid.loaders.tf_data import tf_dataset
-    from melgrid.loaders.torch_loader import TorchLoader
+    from melgrid.loaders.derivation import derive as derive
+    from melgrid.loaders.hugging_face import hf_dataset as hf_dataset
+    from melgrid.loaders.jax_device import jax_gather as jax_gather
+    from melgrid.loaders.keras_checkpoint import Checkpoint as Checkpoint
+    from melgrid.loaders.keras_device import device_layer as device_layer
+    from melgrid.loaders.keras_layers import normalization as normalization
+    from melgrid.loaders.keras_loader import KerasLoader as KerasLoader
+    from melgrid.loaders.live import live_layer as live_layer
+    from melgrid.loaders.tf_data import tf_dataset as tf_dataset
+    from melgrid.loaders.torch_loader import TorchLoader as TorchLoader
 
-__all__ = [
-    "Batch",
-    "BatchOptions",
-    "Checkpoint",
-    "KerasLoader",
-    "NumpyLoader",
-    "TorchLoader",
-    "derive",
-    "device_layer",
-    "hf_dataset",
-    "jax_gather",
-    "live_layer",
-    "normalization",
-    "predict_clips",
-    "tf_dataset",
-]
+__all__ = ["Batch", "BatchOptions", "NumpyLoader", "predict_clips"]
 
 _HOMES = {
     "Checkpoint": "keras_checkpoint",
@@ -54,13 +39,21 @@ _HOMES = {
     "normalization": "keras_layers",
     "tf_dataset": "tf_data",
 }
+_EXTRAS = {"keras": "melgrid[tensorflow]", "tensorflow": "melgrid[tensorflow]", "datasets": "melgrid[huggingface]"}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'melgrid.loaders' has no attribute {name!r}")
+    try:
         return getattr(importlib.import_module(f"melgrid.loaders.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'melgrid.loaders' has no attribute {name!r}")
+    except ModuleNotFoundError as error:
+        wanted = str(error.name)
+        raise ModuleNotFoundError(
+            f"melgrid.loaders.{name} needs the package {wanted!r}: pip install '{_EXTRAS.get(wanted, wanted)}'",
+            name=wanted,
+        ) from error
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_HOMES])

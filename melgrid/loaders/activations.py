@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from melgrid.errors import ParameterError
 from melgrid.loaders.layout import Axes
 from melgrid.loaders.source import Source
+from melgrid.loaders.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from melgrid.store import FeatureSet
@@ -47,8 +48,6 @@ class Activations:
     def __init__(
         self, model: keras.Model, layer: str | None, axes: Axes, crop: int | None, step: int | None, batch_size: int
     ) -> None:
-        if batch_size < 1:
-            raise ParameterError(f"batch_size={batch_size}: must be at least 1")
         if not model.built:
             raise ParameterError(f"model {model.name!r}: is not built; begin it with keras.Input")
         inputs = getattr(model, "inputs", None) or []
@@ -61,7 +60,8 @@ class Activations:
             if not inputs:
                 raise ParameterError(f"layer={layer!r}: model {model.name!r} is no Sequential or functional model")
             model = keras.Model(inputs, model.get_layer(layer).output)
-        self._model, self._axes, self._batch_size = model, axes, batch_size
+        self._model, self._axes = model, axes
+        self._batch_size = whole_number("batch_size", batch_size, 1)
         self._crop, self._step = crop, step
 
     def frame_shape(self, features: FeatureSet) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from scipy.special import betaincinv
 
 from melgrid.errors import ParameterError
 from melgrid.loaders.layout import Dtype
+from melgrid.loaders.whole_numbers import whole_number
 
 __all__ = ["Augmentation", "Masks", "mix"]
 
@@ -55,8 +56,10 @@ class Augmentation:
         if mixup is not None and not 0 < mixup < np.inf:
             raise ParameterError(f"mixup={mixup}: must be above 0")
         for name, masks in (("time_masks", time_masks), ("frequency_masks", frequency_masks)):
-            if masks is not None and (np.shape(masks) != (2,) or min(masks) < 1):
-                raise ParameterError(f"{name}={masks}: must be how many and the greatest width, both at least 1")
+            if masks is not None and np.shape(masks) != (2,):
+                raise ParameterError(f"{name}={masks}: must be how many and the greatest width")
+            for i, number in enumerate(masks or ()):
+                whole_number(f"{name}[{i}]", number, 1)
         self.mixup = mixup
         self._masks = time_masks, frequency_masks
         self.hides = self._masks != (None, None)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +14,7 @@ from melgrid.loaders.crops import Crop, check_crop, crop_length
 from melgrid.loaders.frame_labels import FrameLabels
 from melgrid.loaders.layout import Axes, Dtype
 from melgrid.loaders.partners import Partners, Tuples
+from melgrid.loaders.place import fingerprint
 from melgrid.loaders.schedule import Schedule
 from melgrid.loaders.source import STEPS_AHEAD, Resident, Source
 from melgrid.loaders.targets import Labels, class_indices, clip_weights, targets
@@ -22,7 +22,7 @@ from melgrid.loaders.targets import Labels, class_indices, clip_weights, targets
 if TYPE_CHECKING:
     from melgrid.store import FeatureSet, Selection
 
-__all__ = ["Batch", "BatchOptions", "Batches"]
+__all__ = ["Batch", "BatchOptions", "Batches", "HasBatches"]
 
 Batch = dict[str, NDArray[Any]]
 Ints = NDArray[np.int64]
@@ -110,6 +110,8 @@ class Batches:
     ----------
     frames : int or None
         Length of a crop.
+    by_frame : bool
+        Whether every frame has labels.
     staggered : bool
         Whether whole clips are padded to an even number of frames in even batches and to an odd one in odd batches,
         so that two neighbours always differ. False unless an adapter sets it.
@@ -174,9 +176,9 @@ class Batches:
                 "resident='device': only crops of one length are gathered on the device; give crop_frames or "
                 "crop_seconds, and leave mixup and masks to layers of the model"
             )
-        by_frame = isinstance(labels, str) and labels.startswith("frames")
-        self._frame_labels = FrameLabels(selection, str(labels)) if by_frame else None
-        self._targets = None if by_frame else targets(selection, labels)
+        self.by_frame = isinstance(labels, str) and labels in ("frames", "frames-multi-hot")
+        self._frame_labels = FrameLabels(selection, str(labels)) if self.by_frame else None
+        self._targets = None if self.by_frame else targets(selection, labels)
         self._tuples, self._partners = tuples, None
         if tuples not in (None, "pairs", "triplets"):
             raise ParameterError(f"tuples={tuples!r}: must be 'pairs', 'triplets' or None")
@@ -185,9 +187,9 @@ class Batches:
                 raise ParameterError(f"tuples={tuples!r}: not with crop='tile', second or mixup")
             self._partners = Partners(class_indices(selection, f"tuples={tuples!r}"))
         if mixup is not None and (
-            (self._targets is not None and self._targets.dtype != np.float32) or (by_frame and labels == "frames")
+            (self._targets is not None and self._targets.dtype != np.float32) or (self.by_frame and labels == "frames")
         ):
-            hot = "frames-multi-hot" if by_frame else "one-hot"
+            hot = "frames-multi-hot" if self.by_frame else "one-hot"
             raise ParameterError(f"mixup={mixup}: labels must be numbers to mix; say labels={hot!r}")
         chances, strata = clip_weights(selection, weights)
         self._schedule = Schedule(
@@ -207,13 +209,10 @@ class Batches:
         order = (
             self.feature.id, "" if second is None else second.id, batch_size, self.frames, self.crop, crops_per_clip,
             shuffle, seed, drop_last, shard, tuples, mixup, time_masks, frequency_masks,
+            labels if self.by_frame else None,
         )  # fmt: skip
-        digest = hashlib.sha256(repr(_plain(order)).encode())
         by_time = self._frame_labels.arrays if self._frame_labels is not None else ()
-        digest.update("\0".join(self._ids).encode())
-        for array in (lengths, self._targets, chances, *by_time):
-            digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
-        self.fingerprint = digest.hexdigest()[:16]
+        self.fingerprint = fingerprint(order, self._ids, (lengths, self._targets, chances, *by_time))
 
     def __len__(self) -> int:
         return len(self._schedule)
@@ -325,7 +324,9 @@ class Batches:
             "shuffle": False,
             "labels": None,
         }
-        return Batches(self.selection, **options)
+        made = Batches(self.selection, **options)
+        made._source, made._second = self._source, self._second  # with what is in memory
+        return made
 
     @property
     def axes(self) -> Axes:
@@ -371,11 +372,11 @@ class Batches:
         return self._schedule.part(epoch, i)[0]
 
 
-def _plain(value: Any) -> Any:
-    """Python's own numbers and tuples, so that equal options have one text."""
-    if isinstance(value, tuple | list):
-        return tuple(_plain(one) for one in value)
-    return value.item() if isinstance(value, np.generic) else value
+class HasBatches(Protocol):
+    """Any of the adapters."""
+
+    @property
+    def batches(self) -> Batches: ...
 
 
 def _matching(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from melgrid.errors import ParameterError
+from melgrid.loaders.whole_numbers import whole_number
 
 __all__ = ["Crop", "check_crop", "crop_length", "tiles"]
 
@@ -100,6 +101,4 @@ def crop_length(frames: int | None, seconds: float | None, hop_seconds: float) -
         if not 0 < seconds < math.inf:
             raise ParameterError(f"crop_seconds={seconds}: must be above 0; for whole clips leave it out")
         return max(1, round(seconds / hop_seconds))
-    if frames is not None and (not hasattr(frames, "__index__") or frames < 1):
-        raise ParameterError(f"crop_frames={frames}: must be a whole number, at least 1")
-    return frames
+    return None if frames is None else whole_number("crop_frames", frames, 1)

@@ -17,6 +17,7 @@ from melgrid.errors import ParameterError, StoreError
 from melgrid.loaders.activations import Activations, model_digest, runtime
 from melgrid.loaders.crops import crop_length
 from melgrid.loaders.layout import Axes
+from melgrid.loaders.whole_numbers import whole_number
 from melgrid.params import Derived
 from melgrid.store import About, FeatureSet, Manifest, ShardInfo, ShardWriter, lock, open_store, sweep
 from melgrid.store.checks.adoption import adopt
@@ -83,9 +84,9 @@ def derive(
     """
     parent = features.feature
     crop = _crop(model, axes, crop_frames, crop_seconds, parent.hop_seconds)
-    if step_frames is not None and (crop is None or step_frames < 1):
-        raise ParameterError(f"step_frames={step_frames}: must be at least 1, and needs crop_frames")
-    step = step_frames or crop
+    if step_frames is not None and crop is None:
+        raise ParameterError(f"step_frames={step_frames}: needs crop_frames or crop_seconds")
+    step = crop if step_frames is None else whole_number("step_frames", step_frames, 1)
     activations = Activations(model, layer, axes, crop, step, batch_size)
     frames, units = activations.frame_shape(features)
     feature = Derived(

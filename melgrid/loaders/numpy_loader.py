@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Unpack
 
-from melgrid.errors import ParameterError
 from melgrid.loaders.batches import Batch, Batches, BatchOptions
 from melgrid.loaders.place import State, place_of, state_of
+from melgrid.loaders.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from melgrid.store import Selection
@@ -48,16 +48,12 @@ class NumpyLoader:
         prefetch: int = 2,
         **options: Unpack[BatchOptions],
     ) -> None:
-        if epochs is not None and epochs < 1:
-            raise ParameterError(f"epochs={epochs}: must be at least 1, or None for ever")
-        if prefetch < 0:
-            raise ParameterError(f"prefetch={prefetch}: must be at least 0")
+        self.epochs = None if epochs is None else whole_number("epochs", epochs, 1, ", or None for ever")
+        self._prefetch = whole_number("prefetch", prefetch)
         self.batches = Batches(selection, **options)
-        self.epochs = epochs
         self._next_epoch = 0
         self._skipped = 0
         self._place = 0, 0
-        self._prefetch = prefetch
 
     @property
     def epoch(self) -> int:
@@ -66,7 +62,8 @@ class NumpyLoader:
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        self._next_epoch, self._skipped, self._place = epoch, 0, (epoch, 0)
+        self._next_epoch = whole_number("epoch", epoch)
+        self._skipped, self._place = 0, (self._next_epoch, 0)
 
     def __len__(self) -> int:
         return len(self.batches)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+import hashlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
 
 from melgrid.errors import ParameterError
 
 if TYPE_CHECKING:
     from melgrid.loaders.batches import Batches
 
-__all__ = ["State", "place_of", "state_of"]
+__all__ = ["State", "fingerprint", "place_of", "state_of"]
 
 
 class State(TypedDict):
@@ -18,6 +23,27 @@ class State(TypedDict):
     epoch: int
     batch: int
     order: str
+
+
+def fingerprint(options: tuple[Any, ...], clip_ids: Iterable[str], arrays: Iterable[NDArray[Any] | None]) -> str:
+    """Digest of what decides the order of batches and what they hold.
+
+    Parameters
+    ----------
+    options : tuple
+        Numbers, words, None, and tuples or lists of them.
+    clip_ids : iterable of str
+    arrays : iterable of array or None
+
+    Returns
+    -------
+    str, 16 hex digits
+    """
+    digest = hashlib.sha256(repr(_plain(options)).encode())
+    digest.update("\0".join(clip_ids).encode())
+    for array in arrays:
+        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def state_of(batches: Batches, epoch: int, batch: int) -> State:
@@ -62,3 +88,10 @@ def place_of(batches: Batches, state: State) -> tuple[int, int]:
             "the same clips, seed, batch size and other options"
         )
     return state["epoch"], state["batch"]
+
+
+def _plain(value: Any) -> Any:
+    """Python's own numbers and tuples, so that equal options have one text."""
+    if isinstance(value, tuple | list):
+        return tuple(_plain(one) for one in value)
+    return value.item() if isinstance(value, np.generic) else value

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from melgrid.errors import ParameterError
-from melgrid.loaders.batches import Batches
+from melgrid.loaders.batches import HasBatches
 
 __all__ = ["predict_clips"]
 
 
-class Loader(Protocol):
-    """Any of the adapters."""
-
-    @property
-    def batches(self) -> Batches: ...
-
-
-def predict_clips(model: Callable[[Any], Any], loader: Loader) -> NDArray[np.float64]:
+def predict_clips(model: Callable[[Any], Any], loader: HasBatches) -> NDArray[np.float64]:
     """Cut every clip of a loader's selection into tiles, predict each, and average.
 
     Parameters
     ----------
     model : Keras model, or a function from an array of examples to one row of outputs per example
-    loader : KerasLoader, NumpyLoader
+    loader : KerasLoader, NumpyLoader or TorchLoader
         Whose selection, crop length, axes and type are used; its order, seed and labels are not. A loader of whole
         clips gives whole clips.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from melgrid.errors import ParameterError
 from melgrid.loaders.crops import Crop, tiles
 from melgrid.loaders.sampling import clip_keys, draw_below, shuffled, uniform, weighted
+from melgrid.loaders.whole_numbers import whole_number
 
 __all__ = ["Schedule"]
 
@@ -63,15 +64,13 @@ class Schedule:
         weights: NDArray[np.float64] | None = None,
         strata: Ints | None = None,
     ) -> None:
-        for name, number in (("batch_size", batch_size), ("crops_per_clip", crops_per_clip), ("seed", seed)):
-            if not hasattr(number, "__index__"):
-                raise ParameterError(f"{name}={number!r}: must be a whole number")
-        if min(batch_size, crops_per_clip) < 1:
-            raise ParameterError(f"batch_size={batch_size}, crops_per_clip={crops_per_clip}: must be at least 1")
-        if not 0 <= seed < 1 << 64:
+        batch_size = whole_number("batch_size", batch_size, 1)
+        crops_per_clip = whole_number("crops_per_clip", crops_per_clip, 1)
+        seed = whole_number("seed", seed)
+        if seed >= 1 << 64:
             raise ParameterError(f"seed={seed}: must lie in [0, 2**64)")
-        if len(shard) != 2 or not 0 <= shard[0] < shard[1]:
-            raise ParameterError(f"shard={shard}: must be (index, count) with 0 <= index < count")
+        if np.shape(shard) != (2,) or np.asarray(shard).dtype.kind not in "iu" or not 0 <= shard[0] < shard[1]:
+            raise ParameterError(f"shard={shard!r}: must be (index, count), whole numbers with 0 <= index < count")
         if weights is not None and (crop == "tile" or not shuffle):
             raise ParameterError("weights: clips are drawn at random, so say shuffle=True, and not crop='tile'")
         self._crop = crop
@@ -92,7 +91,7 @@ class Schedule:
                 f"no batch: {self._crops} crops with batch_size={batch_size}, drop_last={drop_last}, shard={shard}; "
                 "select more clips or make batches smaller"
             )
-        self._planned: tuple[int, tuple[Ints, Ints, Ints]] = -1, (self._clips, self._numbers, self._clips)
+        self._planned: tuple[int | None, tuple[Ints, ...]] = None, ()
 
     def __len__(self) -> int:
         return self._count
@@ -156,7 +155,7 @@ class Schedule:
         """
         return uniform(self._seed, epoch, self._keys[clips], numbers, purpose)
 
-    def _plan(self, epoch: int) -> tuple[Ints, Ints, Ints]:
+    def _plan(self, epoch: int) -> tuple[Ints, ...]:
         clips, numbers = self._clips, self._numbers
         if self._weights is not None:
             clips, numbers = weighted(self._weights, self._strata, len(clips), self._seed, epoch)

@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from melgrid.errors import ParameterError
 from melgrid.loaders.batches import Batches, BatchOptions
 from melgrid.loaders.departure import Gate
 from melgrid.loaders.model_inputs import as_pair, for_models
 from melgrid.loaders.place import State, place_of, state_of
+from melgrid.loaders.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     from melgrid.store import Selection
@@ -65,10 +65,8 @@ def tf_dataset(
     ParameterError
         An option breaks a rule, or `start` is of other clips or options.
     """
-    if epochs is not None and epochs < 1:
-        raise ParameterError(f"epochs={epochs}: must be at least 1, or None for ever")
-    if prefetch < 0:
-        raise ParameterError(f"prefetch={prefetch}: must be at least 0")
+    epochs = None if epochs is None else whole_number("epochs", epochs, 1, ", or None for ever")
+    prefetch = whole_number("prefetch", prefetch)
     batches = Batches(selection, **for_models(options))
     count = len(batches)
     specs = {name: _spec(batches, name, array, options) for name, array in batches.batch(0, 0).items()}
@@ -117,16 +115,14 @@ def tf_dataset(
 def _place(batches: Batches, start: int | State) -> tuple[int, int]:
     if isinstance(start, dict):
         return place_of(batches, start)
-    if start < 0:
-        raise ParameterError(f"start={start}: must be at least 0")
-    return divmod(start, len(batches))
+    return divmod(whole_number("start", start, 0, ", or the state of a loader"), len(batches))
 
 
 def _spec(batches: Batches, name: str, array: NDArray[Any], options: BatchOptions) -> tf.TensorSpec:
     shape: list[int | None] = list(array.shape)
     if not options.get("drop_last"):
         shape[0] = None
-    by_frame = str(options.get("labels")).startswith("frames") and name in ("y", "y_weight")
+    by_frame = batches.by_frame and name in ("y", "y_weight")
     if batches.frames is None and (name.endswith("mask") or by_frame):
         shape[1] = None
     elif batches.frames is None and name not in ("y", "length"):

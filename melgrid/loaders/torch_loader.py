@@ -60,7 +60,7 @@ class TorchLoader:
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self._loader.epoch = epoch
-        self._passes.announce(epoch)
+        self._passes.announce(self._loader.epoch)
 
     def __len__(self) -> int:
         return len(self._loader)

@@ -46,6 +46,10 @@ def test_auto_follows_shuffle(crop: Crop | None, frames: int | None, shuffle: bo
     assert check_crop(crop, frames, 1, shuffle) == resolved
 
 
+def test_random_crops_may_be_many_of_a_clip() -> None:
+    assert check_crop("auto", 4, 3, True) == "random"
+
+
 @pytest.mark.parametrize(
     ("crop", "frames", "per_clip", "message"),
     [
@@ -60,6 +64,14 @@ def test_auto_follows_shuffle(crop: Crop | None, frames: int | None, shuffle: bo
 def test_contradictions_are_refused(crop: Crop | None, frames: int | None, per_clip: int, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         check_crop(crop, frames, per_clip, True)
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds", "length"),
+    [(None, None, None), (7, None, 7), (1, None, 1), (None, 1.0, 10), (None, 0.26, 3), (None, 0.001, 1)],
+)
+def test_a_length_is_given_in_frames_or_seconds(frames: int | None, seconds: float | None, length: int | None) -> None:
+    assert crop_length(frames, seconds, 0.1) == length
 
 
 @pytest.mark.parametrize(

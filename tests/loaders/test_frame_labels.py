@@ -181,6 +181,13 @@ def test_overlaps_gaps_and_clips_within_a_file(overlapping: Selection) -> None:
     assert early[:, 0].tolist() == [0] * 50 + [1] * 30 + [0] * 21
 
 
+def test_a_state_belongs_to_one_kind_of_frame_labels(singing: Selection) -> None:
+    state = NumpyLoader(singing, batch_size=2, crop_frames=8, labels="frames").state()
+    other = NumpyLoader(singing, batch_size=2, crop_frames=8, labels="frames-multi-hot")
+    with pytest.raises(ParameterError, match="another order of batches"):
+        other.restore(state)
+
+
 def test_mixup_mixes_them(singing: Selection) -> None:
     with pytest.raises(ParameterError, match="frames-multi-hot"):
         NumpyLoader(singing, labels="frames", mixup=0.4)

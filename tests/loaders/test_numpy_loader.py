@@ -117,8 +117,15 @@ print(next(batches)["x"].shape)
     assert (done.returncode, done.stdout, done.stderr) == (0, "(2, 3, 4)\n", "")
 
 
-@pytest.mark.parametrize(("options", "message"), [({"epochs": 0}, "epochs=0"), ({"prefetch": -1}, "prefetch=-1")])
-def test_values_out_of_range_are_refused(make_selection: Any, options: dict[str, int], message: str) -> None:
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs=0: .* at least 1, or None"),
+        ({"epochs": 1.5}, r"epochs=1\.5: must be a whole number"),
+        ({"prefetch": -1}, "prefetch=-1"),
+    ],
+)
+def test_values_out_of_range_are_refused(make_selection: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         make(make_selection([9]), **options)
 

@@ -31,6 +31,11 @@ def test_every_partner_is_as_likely() -> None:
     assert np.bincount(partners.other(clip, chance), minlength=7).tolist() == [0, 100, 0, 100, 0, 100, 0]
 
 
+def test_partners_are_counted_in_the_order_of_the_clips() -> None:
+    clips = np.arange(998)
+    np.testing.assert_array_equal(Partners(np.arange(1000) % 2).same(clips, np.zeros(998)), clips + 2)
+
+
 def clip_of(x: Any) -> Any:
     return x[:, 0, 0].astype(int)
 

@@ -10,6 +10,7 @@ import pytest
 
 from melgrid.errors import ParameterError
 from melgrid.loaders import NumpyLoader
+from melgrid.loaders.place import fingerprint
 from melgrid.params import LogMel
 
 
@@ -37,12 +38,12 @@ def test_resuming_is_exact(make_selection: Any, seen: int, prefetch: int) -> Non
 
 def test_numbers_of_numpy_are_numbers(make_selection: Any) -> None:
     selection = make_selection([20] * 10)
-    options = {"labels": None, "time_masks": [1, 2]}
+    options = {"labels": None, "time_masks": [1, 2], "weights": [1] * 10}
     first = make(selection, **options, seed=np.int64(3), batch_size=np.int32(2), crop_frames=np.int64(4))
     batches = iter(first)
     next(batches)
     state = first.state()
-    resumed = make(selection, labels=None, time_masks=(1, 2), seed=3, batch_size=2)
+    resumed = make(selection, labels=None, time_masks=(1, 2), weights=[1] * 10, seed=3, batch_size=2)
     resumed.restore(state)
     assert resumed.state() == state
     np.testing.assert_array_equal(next(iter(resumed))["x"], next(batches)["x"])
@@ -62,6 +63,11 @@ def test_setting_the_epoch_forgets_the_place(make_selection: Any) -> None:
     loader.epoch = 2
     assert (loader.state()["epoch"], loader.state()["batch"]) == (2, 0)
     assert len(list(loader)) == 4
+    loader.epoch = np.int64(3)
+    assert json.dumps(loader.state()) == json.dumps({**loader.state(), "epoch": 3})
+    for epoch in (-1, 1.5):
+        with pytest.raises(ParameterError, match=f"epoch={epoch}: must be a whole number, at least 0"):
+            loader.epoch = epoch  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +90,13 @@ def test_states_of_other_clips_are_refused(make_selection: Any, change: dict[str
     state = make(make_selection([20] * 10)).state()
     with pytest.raises(ParameterError, match="another order of batches"):
         make(make_selection(**{"lengths": [20] * 10, **change})).restore(state)
+
+
+def test_a_fingerprint_is_of_options_ids_and_arrays_and_the_same_in_every_process() -> None:
+    base = fingerprint((1, None), ["a", "bc"], [None, np.arange(2)])
+    assert base == "746fdeb6c814efe9"
+    assert base != fingerprint((1, None), ["a", "bd"], [None, np.arange(2)])
+    assert base != fingerprint((1, None), ["ab", "c"], [None, np.arange(2)])
 
 
 def test_what_does_not_change_the_order_does_not_matter(make_selection: Any) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from melgrid.loaders.sampling import _mix, clip_keys, draw_below, shuffled
+from melgrid.loaders.sampling import _mix, clip_keys, draw_below, shuffled, uniform, weighted
 
 words = st.integers(0, 2**64 - 1)
 
@@ -25,6 +25,25 @@ def test_shuffled_differs_between_epochs_and_seeds_and_repeats() -> None:
 
 def test_shuffled_is_the_same_for_ever() -> None:
     assert shuffled(10, 0, 0).tolist() == [0, 2, 9, 1, 8, 5, 4, 3, 6, 7]
+
+
+def test_what_is_drawn_is_the_same_for_ever() -> None:
+    keys, numbers = clip_keys(["a", "ä"]), np.arange(2)
+    assert keys.tolist() == [3405396810240292928, 4152366542966443504]
+    assert draw_below(np.full(2, 1000), 1, 2, keys, numbers).tolist() == [540, 658]
+    assert uniform(1, 2, keys, numbers, 3).tolist() == [0.7414632640920159, 0.6985181074508833]
+    clips, drawn = weighted(np.array([1.0, 3.0, 2.0]), None, 6, 7, 8)
+    assert (clips.tolist(), drawn.tolist()) == ([1, 1, 1, 2, 2, 0], [0, 1, 2, 0, 1, 0])
+    strata = np.array([0, 1, 0, 1, 0])
+    assert weighted(np.array([1.0, 3.0, 2.0, 2.0, 1.5]), strata, 4, 7, 8)[0].tolist() == [4, 0, 1, 3]
+
+
+@pytest.mark.parametrize("epoch", range(4))
+def test_the_comb_is_placed_by_seed_and_epoch(epoch: int) -> None:
+    # one tooth over two clips: its place decides
+    drawn = [weighted(np.ones(2), None, 1, seed, epoch)[0].item() for seed in range(20)]
+    assert drawn == [weighted(np.ones(2), None, 1, seed, epoch)[0].item() for seed in range(20)]
+    assert set(drawn) == {0, 1}
 
 
 def test_mix_is_splitmix64() -> None:

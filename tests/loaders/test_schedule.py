@@ -39,6 +39,8 @@ def test_parts_make_up_the_epoch(lengths: list[int], batch_size: int, per_clip: 
     for clip, start in zip(clips, starts, strict=True):
         assert 0 <= start <= max(0, lengths[clip] - 4)
     assert all(len(schedule.part(epoch, i)[0]) == batch_size for i in range(len(schedule) - 1))
+    numbered = [pair for i in range(len(schedule)) for pair in zip(*schedule.part(epoch, i)[:2], strict=True)]
+    assert sorted(numbered) == [(clip, number) for clip in range(len(lengths)) for number in range(per_clip)]
 
 
 def test_the_crops_of_a_clip_differ() -> None:
@@ -54,8 +56,8 @@ def test_shuffling_moves_crops_and_changes_none() -> None:
 
 
 def test_without_chance_all_epochs_are_equal() -> None:
-    schedule = make([9, 4, 7], crop="center", shuffle=False)
-    assert joined(schedule, 0) == joined(schedule, 5) == ([0, 1, 2], [2, 0, 1])
+    schedule = make([9, 4, 7, 2], crop="center", shuffle=False)
+    assert joined(schedule, 0) == joined(schedule, 5) == ([0, 1, 2, 3], [2, 0, 1, 0])
 
 
 def test_out_of_range() -> None:
@@ -66,6 +68,8 @@ def test_out_of_range() -> None:
         make([])
     with pytest.raises(ParameterError, match="seed=-1"):
         make([9], seed=-1)
+    with pytest.raises(ParameterError, match="seed=18446744073709551616: must lie in"):
+        make([9], seed=1 << 64)
     with pytest.raises(ParameterError, match=r"seed=1\.5: must be a whole number"):
         make([9], seed=1.5)
     with pytest.raises(ParameterError, match="shard="):

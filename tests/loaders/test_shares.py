@@ -36,9 +36,9 @@ def test_shares_are_equal_and_have_nothing_in_common(
     assert len(set(joined)) == len(joined) == clips // count * count
 
 
-@pytest.mark.parametrize("shard", [(2, 2), (-1, 2), (0, 0)])
-def test_shares_out_of_range_are_refused(make_selection: Any, shard: tuple[int, int]) -> None:
-    with pytest.raises(ParameterError, match="shard="):
+@pytest.mark.parametrize("shard", [(2, 2), (-1, 2), (0, 0), 3, (0.5, 2), (0, 1, 2)])
+def test_shares_out_of_range_are_refused(make_selection: Any, shard: Any) -> None:
+    with pytest.raises(ParameterError, match=r"shard=.*: must be \(index, count\)"):
         NumpyLoader(make_selection([9] * 4), crop_frames=4, shard=shard)
 
 

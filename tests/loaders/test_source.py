@@ -57,6 +57,7 @@ def test_the_disk_is_read_once(make_store: Any) -> None:
     os.truncate(path, 100)
     loader.epoch = 0
     np.testing.assert_array_equal(next(iter(loader))["x"], expected)
+    assert len(loader.batches.tiled().batch(0, 0)["x"])  # as predict_clips reads
     with pytest.raises((ShardError, OSError), match="shard-00000"):  # a copy has to read
         next(iter(pickle.loads(copy)))
 

@@ -45,6 +45,7 @@ def test_numbers_of_ones_own(make_selection: Any) -> None:
         ([1.0, np.nan, 2.0], "not finite"),
         (["cat", "dog", "cat"], "must be numbers"),
         ("hot", "labels='hot'"),
+        ("frames-multihot", "labels='frames-multihot': must be"),
         ("one-hot", "one class"),
     ],
 )

@@ -109,8 +109,9 @@ def test_a_keras_loaders_state_fits_and_another_orders_does_not(make_selection: 
     assert loader.state() == tf_dataset(selection, **options).state(int(model.optimizer.iterations))
     with pytest.raises(ParameterError, match="another order"):
         tf_dataset(selection, seed=1, start=loader.state(), **options)
-    with pytest.raises(ParameterError, match="start=-1"):
-        tf_dataset(selection, start=-1, **options)
+    for start in (-1, 1.5):
+        with pytest.raises(ParameterError, match=f"start={start}: must be a whole number, at least 0, or the state"):
+            tf_dataset(selection, start=start, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

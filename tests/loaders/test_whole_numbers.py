@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from melgrid.errors import ParameterError
+from melgrid.loaders.whole_numbers import whole_number
+
+
+@pytest.mark.parametrize("value", [3, np.int8(3), np.uint64(3), np.array(3)])
+def test_numbers_of_numpy_become_pythons_own(value: Any) -> None:
+    assert type(whole_number("batch_size", value)) is int
+    assert whole_number("batch_size", value, 3) == 3
+
+
+@pytest.mark.parametrize("value", [2, 3.0, "3", None, np.float32(3), np.arange(2), [3]])
+def test_what_is_none_or_too_small_is_named_with_the_rule(value: Any) -> None:
+    with pytest.raises(ParameterError) as caught:
+        whole_number("epochs", value, 3, ", or None for ever")
+    assert str(caught.value) == f"epochs={value!r}: must be a whole number, at least 3, or None for ever"
