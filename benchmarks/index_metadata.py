@@ -4,7 +4,7 @@ Writes metadata with the row counts of the real downloads (FMA: 106,574 tracks, 
 MagnaTagATune: 25,863 clips of 188 tags) and times `melgrid.datasets.load` on them. There is no audio. The bound is
 5 s each.
 
-    python benchmarks/index_metadata.py [--json]
+    python -m benchmarks.index_metadata [--json]
 """
 
 from __future__ import annotations

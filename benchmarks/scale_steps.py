@@ -34,7 +34,7 @@ FRAMES = 4
 TINY = LogMel(sr=8000, n_fft=256, hop_length=128, n_mels=4, fmin=100.0)
 """A feature that costs next to nothing: what clips cost then is the clip."""
 BATCH = 1000
-MANAGED = ctypes.CDLL(None)
+LIBC = ctypes.CDLL(None)
 T = TypeVar("T")
 
 
@@ -60,7 +60,7 @@ class Steps:
         self.found: dict[str, tuple[float, float, float]] = {}
 
     def __call__(self, name: str, work: Callable[[], T]) -> T:
-        MANAGED.malloc_trim(0)
+        LIBC.malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")  # forget the peak
         wall, cpu = time.perf_counter(), time.process_time()
         result = work()

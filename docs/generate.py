@@ -243,7 +243,9 @@ def benchmarks() -> str:
         if "benchmarks" in kept:
             parts += [f"## {path.stem}", _machine(kept["machine"])]
             for name, report in kept["benchmarks"].items():
-                parts += [f"### {name}", *_report(report)]
+                parts += [f"### {name}", *_report(name, report)]
+        if "corpora" in kept:
+            parts += [f"## {path.stem}", _machine(kept["machine"]), *_full_size(kept["corpora"])]
     return "\n\n".join(parts)
 
 
@@ -255,8 +257,9 @@ def _machine(machine: dict[str, Any]) -> str:
     )
 
 
-def _report(report: dict[str, Any]) -> Iterator[str]:
-    yield f"{report['finished'][:10]}; {report['clips']} clips of 30 s a corpus, {report['repeats']} rounds."
+def _report(name: str, report: dict[str, Any]) -> Iterator[str]:
+    command = f"python -m benchmarks {name} --clips {report['clips']} --repeats {report['repeats']}"
+    yield f"`{command}`, {report['finished'][:10]}."
     for one in report["tables"]:
         yield f"**{one['title']}**"
         yield table(one["columns"], [[_cell(cell) for cell in row] for row in one["rows"]])
@@ -276,6 +279,36 @@ def _report(report: dict[str, Any]) -> Iterator[str]:
         )
     for note in report["notes"]:
         yield f"Note: {note}."
+
+
+def _full_size(corpora: dict[str, Any]) -> Iterator[str]:
+    yield _clean(
+        """
+        Whole corpora of look-alikes, as `python -m benchmarks.full_size CORPUS ROOT STORE` measures them: eight log-mel
+        settings, a CQT and an STFT, killed half-way and run again, every byte verified, crops and a network on nine
+        tenths of the clips.
+        """
+    )
+    names = list(corpora)
+    rows = {
+        "clips (of them failed)": lambda c: f"{c['clips']:,} ({c['failed']})",
+        "hours of audio": lambda c: c["audio_hours"],
+        "forecast, s": lambda c: c["seconds"]["forecast"],
+        "run, s: until the kill, and from there": lambda c: (
+            f"{_cell(c['seconds']['until_kill'])} + {_cell(c['seconds']['resumed'])}"
+        ),
+        "clips a second": lambda c: c["clips_per_second"],
+        "times real time": lambda c: c["times_real_time"],
+        "forecast, GB": lambda c: c["bytes"]["forecast"] / 1e9,
+        "stored, GB": lambda c: c["bytes"]["stored"] / 1e9,
+        "largest process, MiB": lambda c: c["peak_process_mib"],
+        "`verify --deep`, s (faults)": lambda c: f"{_cell(c['seconds']['verify'])} ({len(c['faults'])})",
+        "crops a second": lambda c: c["epoch"]["crops_per_second"],
+        "two epochs of a small network, s": lambda c: c["epoch"]["fit_seconds_of_two_epochs"],
+    }
+    yield table(
+        ("", *names), [(what, *(_cell(value(corpora[name])) for name in names)) for what, value in rows.items()]
+    )
 
 
 def _cell(cell: Any) -> str:

@@ -13,8 +13,7 @@ from melgrid.errors import MelgridError
 from melgrid.params import Grid
 
 if TYPE_CHECKING:
-    from melgrid.store import FeatureSet
-    from melgrid.store.selection import Selection
+    from melgrid.store import FeatureSet, Selection
 
 __all__ = ["run_demo"]
 
@@ -85,8 +84,8 @@ def run_demo(folder: Path, *, jobs: int | None = None) -> float:
     grid_path.write_text(GRID, "utf-8")
     grid = Grid.from_toml(grid_path)
     coming, plan = prepare(dataset, grid, store_path)
-    print(forecast_text(coming, plan))
-    print(summary_text(run(dataset, grid, store_path, jobs=jobs)))
+    _say(forecast_text(coming, plan))
+    _say(summary_text(run(dataset, grid, store_path, jobs=jobs)))
 
     store = open_store(store_path)
     _say(f"\n3. The same small Keras network on {CROP_SECONDS} s of sound, for each of the {len(store)} settings")
