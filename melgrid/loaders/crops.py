@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Literal, get_args
 
 import numpy as np
@@ -98,7 +99,7 @@ def crop_length(frames: int | None, seconds: float | None, hop_seconds: float) -
     if frames is not None and seconds is not None:
         raise ParameterError(f"crop_frames={frames}, crop_seconds={seconds}: give one of them")
     if seconds is not None:
-        if not 0 < seconds < math.inf:
-            raise ParameterError(f"crop_seconds={seconds}: must be above 0; for whole clips leave it out")
+        if not isinstance(seconds, Real) or not 0 < seconds < math.inf:
+            raise ParameterError(f"crop_seconds={seconds!r}: must be above 0; for whole clips leave it out")
         return max(1, round(seconds / hop_seconds))
     return None if frames is None else whole_number("crop_frames", frames, 1)

@@ -44,8 +44,10 @@ def normalization(
     Raises
     ------
     ParameterError
-        The axes are unknown, or have no C for statistics that are per channel.
+        `statistics` are none, or the axes are unknown or have no C for statistics that are per channel.
     """
+    if not hasattr(statistics, "std"):
+        raise ParameterError(f"normalization: {statistics!r} are no statistics; say selection.statistics()")
     if axes not in get_args(Axes):
         raise ParameterError(f"axes={axes!r}: must be one of {', '.join(get_args(Axes))}")
     mean, std = np.asarray(statistics.mean), np.asarray(statistics.std)

@@ -32,10 +32,12 @@ def predict_clips(model: Callable[[Any], Any], loader: HasBatches) -> NDArray[np
     Raises
     ------
     ParameterError
-        The model has several outputs.
+        `loader` is no loader, or the model has several outputs.
     ShardError
         A file is shorter than the manifest says.
     """
+    if not hasattr(loader, "batches"):
+        raise ParameterError(f"predict_clips: {loader!r} is no loader; make one, as in NumpyLoader(selection, ...)")
     batches = loader.batches.tiled()
     predict = getattr(model, "predict_on_batch", model)
     total: NDArray[np.float64] | None = None

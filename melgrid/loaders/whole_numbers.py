@@ -35,6 +35,6 @@ def whole_number(name: str, value: Any, least: int = 0, instead: str = "") -> in
         number = operator.index(value)
     except TypeError:
         number = least - 1
-    if number < least:
+    if number < least or isinstance(value, bool):
         raise ParameterError(f"{name}={value!r}: must be a whole number, at least {least}{instead}")
     return number

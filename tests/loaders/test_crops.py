@@ -80,6 +80,7 @@ def test_a_length_is_given_in_frames_or_seconds(frames: int | None, seconds: flo
         (None, float("inf"), "crop_seconds=inf"),
         (None, float("nan"), "crop_seconds=nan"),
         (None, 0.0, "crop_seconds=0"),
+        (None, "1", "crop_seconds='1': must be above 0"),
         (0, None, "crop_frames=0"),
         (2.5, None, "crop_frames=2.5: must be a whole number"),
         (2, 1.0, "give one of them"),

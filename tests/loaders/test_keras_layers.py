@@ -92,3 +92,8 @@ def test_unknown_axes_are_refused() -> None:
         normalization(given(MEAN, STD), "F")  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="C must be among"):
         normalization(given(np.ones((3, 2)), np.ones((3, 2))), "FT")
+
+
+def test_a_selection_is_no_statistics(make_selection: Any) -> None:
+    with pytest.raises(ParameterError, match=r"are no statistics; say selection\.statistics"):
+        normalization(make_selection([4]))

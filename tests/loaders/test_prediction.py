@@ -54,3 +54,8 @@ def test_one_output_per_example_needs_no_second_axis(make_selection: Any) -> Non
 def test_several_outputs_are_refused(make_selection: Any) -> None:
     with pytest.raises(ParameterError, match="several outputs"):
         predict_clips(lambda x: [x, x], NumpyLoader(make_selection([10, 3]), crop_frames=4))
+
+
+def test_what_is_no_loader_is_refused(make_selection: Any) -> None:
+    with pytest.raises(ParameterError, match="is no loader; make one"):
+        predict_clips(len, make_selection([4]))

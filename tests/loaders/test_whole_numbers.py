@@ -15,7 +15,7 @@ def test_numbers_of_numpy_become_pythons_own(value: Any) -> None:
     assert whole_number("batch_size", value, 3) == 3
 
 
-@pytest.mark.parametrize("value", [2, 3.0, "3", None, np.float32(3), np.arange(2), [3]])
+@pytest.mark.parametrize("value", [2, 3.0, "3", True, None, np.float32(3), np.arange(2), [3]])
 def test_what_is_none_or_too_small_is_named_with_the_rule(value: Any) -> None:
     with pytest.raises(ParameterError) as caught:
         whole_number("epochs", value, 3, ", or None for ever")
