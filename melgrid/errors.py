@@ -59,9 +59,12 @@ class ClipError(MelgridError, ValueError):
     """
 
     def __init__(self, code: Reason, message: str) -> None:
-        super().__init__(f"{code}: {message}")
+        super().__init__(code, message)  # both, as arguments: or it could not be pickled
         self.code: Reason = code
         self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
 
 
 class StoreError(MelgridError, OSError):
