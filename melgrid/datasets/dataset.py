@@ -107,17 +107,22 @@ def clip_table(rows: pd.DataFrame, *, root: Path, classes: Sequence[str], task: 
     Raises
     ------
     DatasetError
-        If ids repeat, a path leaves the root, or a label, split or excerpt is not a possible one.
+        If ids repeat, a path leaves the root, a label, split, length or excerpt is not a possible one, or there is a
+        column ``parent``, which stores have for variants of clips.
     """
     import pandas as pd
 
+    if "parent" in rows:
+        raise DatasetError("column 'parent': stores keep the clip of a variant under this name; rename the column")
     rows = rows.reset_index(drop=True)
     absent = pd.Series([None] * len(rows), dtype=object)
     clips = pd.DataFrame({"clip_id": rows["clip_id"].astype(object), "path": rows["path"].astype(object)})
-    repeated = clips["clip_id"][clips["clip_id"].duplicated()]
-    if len(repeated):
+    if len(repeated := clips[clips["clip_id"].duplicated()]):
+        clip_id, path = repeated.iloc[0]
+        first = clips["path"][clips["clip_id"] == clip_id].iloc[0]
         raise DatasetError(
-            f"clip id {repeated.iloc[0]!r} stands in more than one row ({len(repeated)} repeats); ids are unique"
+            f"clip id {clip_id!r} stands in more than one row, of {first!r} and of {path!r} "
+            f"({len(repeated)} such rows in all); ids are unique"
         )
     confine(root, clips["path"])
 
@@ -142,6 +147,9 @@ def clip_table(rows: pd.DataFrame, *, root: Path, classes: Sequence[str], task: 
     if wrong_excerpt.any():
         row = clips[wrong_excerpt].iloc[0]
         raise DatasetError(f"{row.clip_id}: start={row.start}, end={row.end} must fulfil 0 <= start < end (seconds)")
+    if (negative := clips["seconds"] < 0).any():
+        row = clips[negative].iloc[0]
+        raise DatasetError(f"{row.clip_id}: seconds={row.seconds} must not be negative")
 
     for column in rows.columns:
         if column not in clips and column not in COLUMNS:

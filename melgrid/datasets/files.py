@@ -56,7 +56,7 @@ def scan(root: Path, suffixes: Collection[str] = AUDIO_SUFFIXES, *, refuse_links
     Raises
     ------
     DatasetError
-        If a linked folder leads out of the root.
+        If a linked folder leads out of the root, or a name is not UTF-8.
     """
     base = os.path.realpath(root)
     sizes: dict[str, int] = {}
@@ -68,6 +68,8 @@ def scan(root: Path, suffixes: Collection[str] = AUDIO_SUFFIXES, *, refuse_links
                 path = f"{folder}{entry.name}"
                 if entry.name.startswith("."):
                     continue
+                if not _is_utf8(entry.name):
+                    raise DatasetError(f"{root}: the name {path!a} is not UTF-8, so nothing can store it; rename it")
                 if entry.is_dir():
                     if not entry.is_symlink():
                         pending.append(f"{path}/")
@@ -76,6 +78,15 @@ def scan(root: Path, suffixes: Collection[str] = AUDIO_SUFFIXES, *, refuse_links
                 elif Path(entry.name).suffix.lower() in suffixes and entry.is_file():
                     sizes[path] = entry.stat().st_size
     return dict(sorted(sizes.items()))
+
+
+def _is_utf8(name: str) -> bool:
+    """Python gives bytes that are no UTF-8 as lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def confine(root: Path, paths: Iterable[str]) -> None:
@@ -118,8 +129,6 @@ def _inside(base: str, path: str) -> None:
 
 def contents(folder: Path, limit: int = 8) -> str:
     """Say what a folder holds, for messages about a wrong root."""
-    if not folder.is_dir():
-        return "no such folder"
     entries = sorted(entry.name + "/" * entry.is_dir() for entry in folder.iterdir() if not entry.name.startswith("."))
     more = f" and {len(entries) - limit} more" if len(entries) > limit else ""
     return (", ".join(entries[:limit]) + more) or "nothing"

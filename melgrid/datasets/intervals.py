@@ -30,7 +30,7 @@ def read_lab(path: Path) -> tuple[Interval, ...]:
         If a line has another form or an interval ends before it starts.
     """
     intervals = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
         fields = line.split(maxsplit=2)

@@ -117,6 +117,8 @@ def _checked(name: str, module: ModuleType, options: dict[str, Any]) -> dict[str
         hint = known[key][0]
         try:
             checked[key] = TypeAdapter(hint).validate_python(value)
+            if isinstance(checked[key], Path):
+                checked[key] = checked[key].expanduser()  # a shell leaves the ~ of KEY=~/VALUE alone
         except ValidationError:
             choices = [str(choice) for choice in _choices(hint)]
             near = _nearest(str(value), choices)

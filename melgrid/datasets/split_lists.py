@@ -33,8 +33,10 @@ def read_split_lists(folder: Path, patterns: Mapping[str, str]) -> tuple[dict[st
     Raises
     ------
     DatasetError
-        If a list is missing, there are several, or one cannot be read.
+        If the folder or a list is missing, there are several, or one cannot be read.
     """
+    if not folder.is_dir():
+        raise DatasetError(f"splits_dir={str(folder)!r} is not a folder; it must hold {', '.join(patterns.values())}")
     lists, files = {}, []
     for split, pattern in patterns.items():
         found = [file for file in sorted(folder.glob(pattern)) if file.suffix in _READABLE and file.is_file()]
@@ -70,6 +72,6 @@ def _lines(file: Path) -> list[str]:
             import numpy as np
 
             return [str(item) for item in np.load(file, allow_pickle=False).ravel()]
-        return file.read_text(encoding="utf-8").splitlines()
+        return file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file}: cannot be read as a list: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,16 +31,22 @@ def read_table(path: Path, *, sep: str = ",", needs: Collection[str] = (), **how
     Raises
     ------
     DatasetError
-        If the file cannot be parsed or lacks a column.
+        If the file cannot be parsed, has rows that are longer than its header, or lacks a column.
     """
     import pandas as pd
 
-    how = {"sep": sep, "dtype": str, "keep_default_na": False, "na_filter": False, **how}
+    # Without index_col pandas makes an index of the first column where rows are longer than the header: all would
+    # shift by one.
+    how = {"sep": sep, "dtype": str, "keep_default_na": False, "na_filter": False, "index_col": False, **how}
     try:
-        try:
-            table: pd.DataFrame = pd.read_csv(path, encoding="utf-8", **how)
-        except UnicodeDecodeError:
-            table = pd.read_csv(path, encoding="latin-1", **how)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            try:
+                table: pd.DataFrame = pd.read_csv(path, encoding="utf-8", **how)
+            except UnicodeDecodeError:
+                table = pd.read_csv(path, encoding="latin-1", **how)
+    except pd.errors.ParserWarning:
+        raise DatasetError(f"{path}: rows have more cells than the header; does a separator end them?") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read as a table: {error}") from error
     if lacking := [column for column in needs if column not in table.columns]:
@@ -54,12 +61,13 @@ def numbers(table: pd.DataFrame, column: str, path: Path) -> pd.Series:
     Raises
     ------
     DatasetError
-        If a cell is no number; names the row (the first after the header is 1).
+        If a cell is no finite number; names the row (the first after the header is 1).
     """
+    import numpy as np
     import pandas as pd
 
     texts = table[column]
-    values = pd.to_numeric(texts, errors="coerce").astype("float64")
+    values = pd.to_numeric(texts, errors="coerce").astype("float64").replace([np.inf, -np.inf], np.nan)
     wrong = values.isna() & texts.notna() & (texts.astype(str).str.strip() != "")
     if wrong.any():
         row = int(wrong.to_numpy().argmax())

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from melgrid.transforms.assembly import finish, framing_of, plan_of, tap_of
+    from melgrid.transforms.bank import Bank
     from melgrid.transforms.cepstrum import chroma_bank, delta, mfcc, normalize
     from melgrid.transforms.cqt import CqtPlan, Octaves, cqt_plan
     from melgrid.transforms.feature import frequencies, num_frames, silence, silent_frame
     from melgrid.transforms.fourier import fft_backend
     from melgrid.transforms.framing import Framing
-    from melgrid.transforms.mel import MelBank, mel_bank
+    from melgrid.transforms.mel import mel_bank
     from melgrid.transforms.scale import db, ln, log1p, log10, magnitude, phase, raise_to
     from melgrid.transforms.spectrum import Tap, spectra
 
@@ -36,7 +37,7 @@ __all__ = [
     "fft_backend",
     "spectra",
     # filter banks
-    "MelBank",
+    "Bank",
     "chroma_bank",
     "mel_bank",
     # constant-Q
@@ -59,12 +60,13 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("finish", "framing_of", "plan_of", "tap_of"), "assembly"),
+    "Bank": "bank",
     **dict.fromkeys(("chroma_bank", "delta", "mfcc", "normalize"), "cepstrum"),
     **dict.fromkeys(("CqtPlan", "Octaves", "cqt_plan"), "cqt"),
     **dict.fromkeys(("frequencies", "num_frames", "silence", "silent_frame"), "feature"),
     "fft_backend": "fourier",
     "Framing": "framing",
-    **dict.fromkeys(("MelBank", "mel_bank"), "mel"),
+    "mel_bank": "mel",
     **dict.fromkeys(("db", "ln", "log10", "log1p", "magnitude", "phase", "raise_to"), "scale"),
     **dict.fromkeys(("Tap", "spectra"), "spectrum"),
 }

@@ -28,7 +28,7 @@ def mfcc(
     log_mel: Float32,
     *,
     n_mfcc: int = 20,
-    dct_type: Literal[1, 2, 3] = 2,
+    dct_type: Literal[2, 3] = 2,
     dct_norm: Literal["ortho"] | None = "ortho",
     lifter: float = 0.0,
     deltas: int = 0,
@@ -39,8 +39,9 @@ def mfcc(
     ----------
     log_mel : ndarray, shape (frames, n_mels[, channels]), dB
     n_mfcc : int in [1, n_mels]
-    dct_type : int
+    dct_type : int, 2 or 3
     dct_norm : str or None
+        ortho or None.
     lifter : float >= 0
         Weight coefficient ``i`` by ``1 + lifter / 2 * sin(pi * (i + 1) / lifter)``; 0 does nothing.
     deltas : int in [0, 2]

@@ -40,6 +40,8 @@ class CqtPlan:
         FFT length and basis of each octave.
     n_bins : int
     pad_mode, res_type : str
+    loud : bool
+        The clip's early decimation is louder by the root of its factor, as librosa makes it without `scale`.
     """
 
     chain: OctaveChain

@@ -1,4 +1,4 @@
-"""Mel filter banks, made by librosa once per process."""
+"""Mel filter banks with librosa's weights, made once per process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ import numpy.typing as npt
 from melgrid.params.limits import BREAK_HZ, BREAK_MEL, HZ_PER_MEL, LOG_STEP, hz_to_mel
 from melgrid.transforms.bank import Bank
 
-__all__ = ["MelBank", "mel_bank"]
-
-MelBank = Bank
+__all__ = ["mel_bank"]
 
 
 @cache
@@ -28,7 +26,7 @@ def mel_bank(
     htk: bool = False,
     norm: Literal["slaney", "inf", 1, 2] | None = "slaney",
     density_of: float | None = None,
-) -> MelBank:
+) -> Bank:
     """Triangular filters, equally spaced on the mel scale.
 
     Parameters
@@ -47,12 +45,13 @@ def mel_bank(
 
     Returns
     -------
-    MelBank, n_mels bands over 1 + n_fft // 2 bins
+    Bank, n_mels bands over 1 + n_fft // 2 bins
         Bands that contain no bin are zero; refusing them is up to `melgrid.params`.
     """
     top = sr / 2 if fmax is None else fmax
-    matrix = _triangles(sr, n_fft, _edges(n_mels, fmin, top, htk))
-    _normalize(matrix, _edges(n_mels, fmin, top, htk), norm)
+    edges = _edges(n_mels, fmin, top, htk)
+    matrix = _triangles(sr, n_fft, edges)
+    _normalize(matrix, edges, norm)
     if density_of is not None:
         one_sided = np.full(1 + n_fft // 2, 2.0)
         one_sided[0] = 1.0

@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from melgrid.errors import ParameterError
 from melgrid.transforms import kernels
-from melgrid.transforms.fourier import fft_backend, rfft
+from melgrid.transforms.bank import Bank
+from melgrid.transforms.fourier import rfft
 from melgrid.transforms.framing import Framing, analysis_window, as_signal, block_rows, full_rows, segments
-from melgrid.transforms.mel import MelBank
 
-__all__ = ["Framing", "Tap", "fft_backend", "spectra"]
+__all__ = ["Tap", "spectra"]
 
 Array = npt.NDArray[Any]
 Float32 = npt.NDArray[np.float32]
@@ -38,14 +38,14 @@ class Tap:
     output : str
         complex, or power for ``abs(X) ** power``.
     power : float > 0
-    bank : MelBank or None
+    bank : Bank or None
         Bands to sum the powers into.
     """
 
     step: int = 1
     output: Literal["complex", "power"] = "power"
     power: float = 2.0
-    bank: MelBank | None = None
+    bank: Bank | None = None
 
     def __post_init__(self) -> None:
         if self.step < 1:
@@ -120,7 +120,7 @@ def spectra(
 
 
 # What several taps may share: the spectrum itself (None), or a power and the bank behind it.
-_Source = tuple[float, MelBank | None] | None
+_Source = tuple[float, Bank | None] | None
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class _Block:
         bins = 1 + framing.n_fft // 2
         self._window = analysis_window(framing.window, framing.win_length, framing.n_fft, framing.window_sym)
         self._keeps_spectrum = None in sources
-        self._banks: dict[float, list[MelBank | None]] = {}
+        self._banks: dict[float, list[Bank | None]] = {}
         for power, bank in filter(None, sources):
             self._banks.setdefault(power, []).append(bank)
         banks = [bank for group in self._banks.values() for bank in group if bank]
@@ -156,7 +156,7 @@ class _Block:
         self._frames = np.empty((rows, framing.n_fft), np.float32)
         self._powers = np.empty((rows, bins), np.float32)
         self._scratch = np.empty((4, bins), np.float32)
-        self._columns = np.zeros((bins + MelBank.SLACK, rows), np.float32)
+        self._columns = np.zeros((bins + Bank.SLACK, rows), np.float32)
         self._bands = {bank: np.empty((bank.bands, rows), np.float32) for bank in banks}
         self.band_seconds = 0.0
 

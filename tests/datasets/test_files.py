@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,6 @@ def test_a_neighbour_with_the_same_beginning_is_outside(tmp_path: Path) -> None:
 
 def test_contents_says_what_is_there(tmp_path: Path) -> None:
     assert contents(tmp_path) == "nothing"
-    assert contents(tmp_path / "x") == "no such folder"
     for name in "cab":
         (tmp_path / name).mkdir()
     (tmp_path / ".hidden").mkdir()
@@ -73,3 +74,10 @@ def test_digest_is_of_contents_and_order_not_of_places(tmp_path: Path) -> None:
     a, b, c, d = (tmp_path / name for name in "abcd")
     assert digest(a, b) == digest(c, d) != digest(b, a)
     assert digest(a, b).startswith("sha256:")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are not UTF-8")
+def test_a_name_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    Path(os.fsdecode(bytes(tmp_path) + b"/bad\xff.wav")).write_bytes(b"")
+    with pytest.raises(DatasetError, match=r"'bad\\udcff\.wav' is not UTF-8.*rename it"):
+        scan(tmp_path)

@@ -117,6 +117,13 @@ def test_known_bad_tracks_are_marked_and_stay(pristine: Corpus) -> None:
     }
 
 
+def test_tracks_in_latin_1_are_read(own: Corpus) -> None:
+    root = own("fma")
+    table = root / "fma_metadata" / "tracks.csv"
+    table.write_bytes(table.read_bytes().replace(b"lyricist", "lyricist é".encode("latin-1")))
+    assert len(load("fma", root)) > 0
+
+
 def test_full_tracks_were_never_cut(own: Corpus) -> None:
     root = own("fma")
     (root / "fma_medium").rename(root / "fma_full")

@@ -34,12 +34,8 @@ def test_a_folder_per_class(root: Path) -> None:
 
 
 def test_folders_named_after_splits_are_splits(root: Path) -> None:
-    for side, name in (("Train", "train"), ("val", "val"), ("test", "test")):
-        (root / name / side.lower()).parent.mkdir(exist_ok=True)
-        os.renames(
-            root / {"train": "cat/a.wav", "val": "cat/b.WAV", "test": "dog/sub/c.flac"}[name],
-            root / name / "x" / "y.wav",
-        )
+    for folder, file in (("Train", "cat/a.wav"), ("val", "cat/b.WAV"), ("TEST", "dog/sub/c.flac")):
+        os.renames(root / file, root / folder / "x" / "y.wav")
     ds = load("folder", root)
     assert ds.clips["split"].tolist() == ["test", "train", "valid"]
     assert ds.clips["label"].tolist() == ["x"] * 3
@@ -97,6 +93,9 @@ def test_several_labels(root: Path) -> None:
     pd.DataFrame({"path": ["cat/a.wav", "cat/b.WAV"], "labels": [["old", "big"], []]}).to_parquet(root / "t.parquet")
     listed = load("folder", root, table="t.parquet")
     assert listed.clips["labels"].tolist() == [("big", "old"), ()]
+    for labels, names in (([[2, 1], [3]], [("1", "2"), ("3",)]), ([1, 2], [("1",), ("2",)])):
+        pd.DataFrame({"path": ["cat/a.wav", "cat/b.WAV"], "labels": labels}).to_parquet(root / "t.parquet")
+        assert load("folder", root, table="t.parquet").clips["labels"].tolist() == names
 
 
 def test_missing_cells_are_none(root: Path) -> None:
@@ -154,7 +153,11 @@ def test_a_plain_dot_in_front_is_dropped(root: Path) -> None:
         ("path,start,end\na.wav,zero,1\n", "start='zero' is not a number"),
         ("path,start,end\na.wav,2,1\n", "0 <= start < end"),
         ("path,start,end\na.wav,-1,1\n", "0 <= start < end"),
-        ("path\na.wav\na.wav\n", "more than one row"),
+        ("path\na.wav\na.wav\n", "'a.wav' stands in more than one row, of 'a.wav' and of 'a.wav'"),
+        ("path,label\na.wav,x,\n", "rows have more cells than the header"),
+        ("path,start,end\na.wav,0,inf\n", "end='inf' is not a number"),
+        ("path,seconds\na.wav,-3\n", r"a.wav: seconds=-3\.0 must not be negative"),
+        ("path,parent\na.wav,x\n", "column 'parent': .* rename the column"),
         ("", "cannot be read as a table"),
     ],
 )
@@ -164,17 +167,35 @@ def test_tables_out_of_form_are_refused(root: Path, text: str, message: str) -> 
 
 
 def test_other_kinds_of_table_are_refused(root: Path) -> None:
-    with pytest.raises(DatasetError, match=r"must be a \.csv, \.tsv or \.parquet file"):
+    with pytest.raises(DatasetError, match=r"table='nowhere\.csv': there is no such file"):
         load("folder", root, table="nowhere.csv")
     with pytest.raises(DatasetError, match=r"t\.parquet: cannot be read as a table"):
         load("folder", root, table=table(root, "no parquet", "t.parquet"))
-    with pytest.raises(DatasetError, match="must be a"):
+    with pytest.raises(DatasetError, match=r"must be a \.csv, \.tsv or \.parquet file"):
         load("folder", root, table=table(root, "path\n", "clips.xlsx"))
+
+
+def test_a_table_may_lie_in_the_home(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    table(tmp_path, "path\ncat/a.wav\n", "home.csv")
+    assert len(load("folder", root, table="~/home.csv")) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_tables_of_other_systems_are_read(root: Path, encoding: str) -> None:
+    (root / "t.csv").write_bytes("path,label\r\ncat/a.wav,Café\r\n".encode(encoding))
+    assert load("folder", root, table="t.csv").clips["label"].tolist() == ["Café"]
 
 
 def test_own_ids_keep_clips_of_one_file_apart(root: Path) -> None:
     text = "clip_id,path\none,cat/a.wav\ntwo,cat/a.wav\n"
     assert load("folder", root, table=table(root, text)).clips["clip_id"].tolist() == ["one", "two"]
+
+
+def test_a_row_without_its_own_id_has_that_of_its_path_and_excerpt(root: Path) -> None:
+    text = "clip_id,path,start,end\none,cat/a.wav,,\n,cat/a.wav,,\n,cat/b.WAV,0,1\n"
+    ids = load("folder", root, table=table(root, text)).clips["clip_id"].tolist()
+    assert ids == ["cat/a.wav", "cat/b.WAV@0.0-1.0", "one"]
 
 
 def test_a_table_elsewhere_leaves_only_its_name(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -199,3 +220,13 @@ def test_labels_of_two_kinds_are_refused(tmp_path: Path) -> None:
     root = miniature.folder(tmp_path, clips=3, seconds=0.1, layout="lab")
     with pytest.raises(DatasetError, match="exclude each other"):
         load("folder", root, intervals="lab", table=table(root, "path,label\naudio/000.wav,x\n"))
+
+
+def test_a_table_that_is_not_read_is_named(root: Path) -> None:
+    table(root, "path,group\ncat/a.wav,1\n")
+    (root / "notes.csv").write_text("what,when\nnothing,never\n")
+    with pytest.warns(
+        UserWarning, match="lies in .* and is not read; if it is about these clips, say table="
+    ) as caught:
+        assert "group" not in load("folder", root).clips.dropna(axis=1)
+    assert len(caught) == 1

@@ -74,6 +74,26 @@ def test_files_of_other_names_are_no_items(own: Corpus) -> None:
     assert len(ds.validate().extra) == 3
 
 
+def test_endings_may_be_upper_case(own: Corpus) -> None:
+    root = own("gtzan")
+    for file in (root / "genres").rglob("*.au"):
+        file.rename(file.with_suffix(".AU"))
+    assert len(load("gtzan", root)) == 63
+
+
+def test_folders_without_items_are_no_clips(own: Corpus) -> None:
+    root = own("gtzan")
+    for file in (root / "genres").rglob("*.au"):
+        file.unlink()
+    ds = load("gtzan", root)
+    assert (len(ds), ds.validate().complete) == (0, False)
+
+
+def test_an_index_that_is_not_there_is_refused(pristine: Corpus) -> None:
+    with pytest.raises(DatasetError, match=r"artists='nowhere\.txt' must be Sturm's"):
+        load("gtzan", pristine("gtzan"), artists="nowhere.txt")
+
+
 def test_there_is_no_default_split(pristine: Corpus) -> None:
     assert load("gtzan", pristine("gtzan")).splits == {}
 

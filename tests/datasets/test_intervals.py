@@ -62,5 +62,7 @@ def test_a_lab_file_is_read_whatever_its_blanks(tmp_path: Path) -> None:
     file = tmp_path / "a.lab"
     file.write_text("0 1.5 sing\n\n1.5\t2   two words \n")
     assert read_lab(file) == ((0.0, 1.5, "sing"), (1.5, 2.0, "two words"))
+    file.write_bytes("0 1.5 café\r\n".encode("utf-8-sig"))
+    assert read_lab(file) == ((0.0, 1.5, "café"),)
     file.write_text("")
     assert read_lab(file) == ()

@@ -198,6 +198,21 @@ def test_pickled_lists_are_refused(own: Corpus) -> None:
         load("magnatagatune", root, splits_dir=folder)
 
 
+def test_tables_with_a_byte_order_mark_are_read(own: Corpus) -> None:
+    root = own("magnatagatune")
+    for name in (ANNOTATIONS, "clip_info_final.csv"):
+        (root / name).write_bytes((root / name).read_text("utf-8").encode("utf-8-sig"))
+    assert load("magnatagatune", root).clips["artist"].str.startswith("Artist ").any()
+
+
+def test_clip_info_may_have_longer_rows_than_its_header(own: Corpus) -> None:
+    root = own("magnatagatune")
+    told = load("magnatagatune", root).clips["album"]
+    lines = (root / "clip_info_final.csv").read_text("utf-8").splitlines()
+    (root / "clip_info_final.csv").write_text("\n".join([lines[0], *(f"{line}\t" for line in lines[1:])]), "utf-8")
+    assert load("magnatagatune", root).clips["album"].equals(told)
+
+
 def test_a_file_resaved_with_commas_is_refused_clearly(own: Corpus) -> None:
     root = own("magnatagatune")
     (root / ANNOTATIONS).write_text((root / ANNOTATIONS).read_text().replace("\t", ","))

@@ -10,7 +10,7 @@ from melgrid.errors import DatasetError
 
 
 def test_lists_lose_blanks_and_empty_lines(tmp_path: Path) -> None:
-    (tmp_path / "train.txt").write_text("a\n\n b \r\n")
+    (tmp_path / "train.txt").write_text("a\n\n b \r\n", encoding="utf-8-sig")
     np.save(tmp_path / "test.npy", np.array(["c"]))
     lists, _ = read_split_lists(tmp_path, {"train": "train*", "test": "test*"})
     assert lists == {"train": ["a", "b"], "test": ["c"]}
@@ -32,6 +32,11 @@ def test_there_must_be_one_file_a_side(tmp_path: Path, files: list[str]) -> None
         (tmp_path / name).write_text("a\n")
     with pytest.raises(DatasetError, match=r"needs one file 'train\*' \(train list\), found"):
         read_split_lists(tmp_path, {"train": "train*"})
+
+
+def test_there_must_be_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"nowhere' is not a folder; it must hold train\*"):
+        read_split_lists(tmp_path / "nowhere", {"train": "train*"})
 
 
 def test_an_entry_stands_once(tmp_path: Path) -> None:

@@ -24,6 +24,13 @@ def test_latin_1_is_read_where_utf_8_fails(tmp_path: Path) -> None:
     assert read_table(tmp_path / "t.csv")["a"].tolist() == ["Café"]
 
 
+def test_rows_longer_than_the_header_are_refused_not_shifted(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2,\n3,4,\n")
+    with pytest.raises(DatasetError, match=r"t\.csv: rows have more cells than the header"):
+        read_table(tmp_path / "t.csv")
+    assert read_table(tmp_path / "t.csv", usecols=["a"])["a"].tolist() == ["1", "3"]
+
+
 @pytest.mark.parametrize("text", ["", 'a,b\n"open', "a,b\n1,2,3\n1\n1,2,3,4\n"])
 def test_what_is_no_table_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "t.csv").write_text(text)
@@ -47,7 +54,8 @@ def test_numbers_know_empty_cells() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "rule"), [("x", "is not a number"), ("", "is not a whole number"), ("2.5", "is not a whole")]
+    ("cell", "rule"),
+    [("x", "is not a number"), ("inf", "is not a number"), ("", "is not a whole number"), ("2.5", "is not a whole")],
 )
 def test_the_row_at_fault_is_named(cell: str, rule: str) -> None:
     with pytest.raises(DatasetError, match=f"table.csv: row 2, x='{cell}' {rule}"):

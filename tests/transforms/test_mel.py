@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from melgrid.transforms import MelBank, mel_bank
-from melgrid.transforms.bank import Bank
+from melgrid.transforms import Bank, mel_bank
 
 
-def dense(bank: MelBank, bins: int) -> np.ndarray:
+def dense(bank: Bank, bins: int) -> np.ndarray:
     """The matrix by its effect on unit vectors."""
     columns = np.zeros((bins + Bank.SLACK, bins), np.float32)
     np.fill_diagonal(columns, 1)

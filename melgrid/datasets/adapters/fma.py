@@ -156,7 +156,7 @@ def _find(root: Path, subset: str) -> tuple[Path, Path]:
 
 
 def _read_tracks(path: Path) -> pd.DataFrame:
-    with path.open(encoding="utf-8", newline="") as lines:
+    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
         header = [row for row, _ in zip(csv.reader(lines), range(3), strict=False)]
     if len(header) < 3 or header[2][:1] != ["track_id"] or any(header[2][1:]):
         raise DatasetError(

@@ -1,19 +1,21 @@
 """Any folder of audio files: one folder per class, or a table, or ``.lab`` files with labels in time.
 
 Without a table the first folder of a path is its class; where all first folders are split names (train, valid,
-test), the second one is. Files straight in the root have no label. A table (CSV, TSV or Parquet) has a row per clip
-with the columns
+test, in any case), the second one is. Files straight in the root have no label. A table (CSV, TSV or Parquet) has a
+row per clip with the columns
 
 ``path`` relative to the root; ``label``, or ``labels`` separated by ";" (lists in Parquet); ``split`` (train,
 valid, test); ``fold`` (whole numbers); ``group`` (what must not be split); ``start``, ``end`` (seconds in the
 file); ``seconds`` (length, if known); ``known_bad`` (why not to use it); ``clip_id`` (else path and excerpt).
 
-Only ``path`` is needed; other columns are kept. Splits and folds of the table count as official.
+Only ``path`` is needed. Other columns stay in the dataset's ``clips``; stores do without them. Splits and folds of
+the table count as official.
 """
 
 from __future__ import annotations
 
 import difflib
+import warnings
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,7 +37,7 @@ SPLIT_WORDS = {
     **dict.fromkeys(("valid", "validation", "val", "dev"), "valid"),
     **dict.fromkeys(("test", "testing", "eval"), "test"),
 }
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 def index(root: Path, *, table: Path | None = None, intervals: Literal["lab"] | None = None) -> Dataset:
@@ -50,6 +52,11 @@ def index(root: Path, *, table: Path | None = None, intervals: Literal["lab"] | 
         Read the labels of each file from the ``.lab`` file beside it (lines of ``start end class``, seconds) into
         the column ``intervals``; `melgrid.datasets.frame_labels` makes labels of frames from it.
 
+    Warns
+    -----
+    UserWarning
+        A table lies in the root and none is asked for.
+
     Raises
     ------
     DatasetError
@@ -58,6 +65,7 @@ def index(root: Path, *, table: Path | None = None, intervals: Literal["lab"] | 
     place = None
     if table is None:
         rows = _walk(root, by_class=intervals is None)
+        _warn_of_tables(root)
     else:
         file = root / table if (root / table).is_file() else table
         rows = _read(file)
@@ -105,20 +113,38 @@ def _walk(root: Path, *, by_class: bool) -> pd.DataFrame:
         raise DatasetError(f"folder: {root} holds no audio files; it holds {contents(root)}")
     folders = [path.split("/")[:-1] for path in paths]
     rows = pd.DataFrame({"clip_id": paths, "path": paths})
-    if {parts[0] if parts else "" for parts in folders} <= SPLIT_WORDS.keys():
-        rows["split"] = [SPLIT_WORDS[parts[0]] for parts in folders]
+    if {parts[0].lower() if parts else "" for parts in folders} <= SPLIT_WORDS.keys():
+        rows["split"] = [SPLIT_WORDS[parts[0].lower()] for parts in folders]
         folders = [parts[1:] for parts in folders]
     if by_class:
         rows["label"] = pd.Series([parts[0] if parts else None for parts in folders], dtype=object)
     return rows
 
 
+def _warn_of_tables(root: Path) -> None:
+    """A table that is overlooked takes its groups with it, and a random split then leaks."""
+    for file in sorted(root.iterdir()):
+        if (sep := SEPARATORS.get(file.suffix.lower())) and file.is_file():
+            try:
+                columns = read_table(file, sep=sep).columns
+            except DatasetError:
+                continue
+            if "path" in columns:
+                warnings.warn(
+                    f"folder: {file.name} lies in {root} and is not read; if it is about these clips, say "
+                    f"table={file.name}",
+                    stacklevel=2,
+                )
+
+
 def _read(file: Path) -> pd.DataFrame:
     import pandas as pd
 
     suffix = file.suffix.lower()
-    if not file.is_file() or suffix not in (*SEPARATORS, ".parquet"):
+    if suffix not in (*SEPARATORS, ".parquet"):
         raise DatasetError(f"folder: table={str(file)!r} must be a .csv, .tsv or .parquet file")
+    if not file.is_file():
+        raise DatasetError(f"folder: table={str(file)!r}: there is no such file, in the root or from here")
     if suffix == ".parquet":
         try:
             rows = pd.read_parquet(file)
@@ -156,21 +182,25 @@ def _read(file: Path) -> pd.DataFrame:
     for column in ("start", "end", "seconds"):
         rows[column] = numbers(rows, column, file) if column in rows else float("nan")
     rows["seconds"] = rows["seconds"].fillna(rows["end"] - rows["start"].fillna(0.0))
-    if "clip_id" not in rows:
-        excerpts = rows[["path", "start", "end"]][rows["start"].notna() | rows["end"].notna()]
-        rows["clip_id"] = rows["path"]
-        rows.loc[excerpts.index, "clip_id"] = [_clip_id(*row) for row in excerpts.itertuples(index=False)]
+    made = map(_clip_id, rows["path"], rows["start"], rows["end"])
+    own = rows["clip_id"] if "clip_id" in rows else [None] * len(rows)
+    rows["clip_id"] = [given or name for given, name in zip(own, made, strict=True)]
     return rows
 
 
 def _names(cell: Any) -> tuple[str, ...]:
-    """Labels of one cell: text with ";" or a list, in sorted order."""
-    names = cell.split(";") if isinstance(cell, str) else () if cell is None or isinstance(cell, float) else cell
-    return tuple(sorted({name.strip() for name in names if name.strip()}))
+    """Labels of one cell: text with ";", a list or a single one, in sorted order."""
+    import pandas as pd
+
+    if not pd.api.types.is_list_like(cell):
+        cell = () if pd.isna(cell) else str(cell).split(";")
+    return tuple(sorted({str(name).strip() for name in cell} - {""}))
 
 
 def _clip_id(path: str, start: float, end: float) -> str:
     """Id of an excerpt; a whole file has its path alone, so that an id depends on nothing but its own row."""
+    if start != start and end != end:
+        return path
     return f"{path}@{start if start == start else 0.0}-{end if end == end else ''}"
 
 

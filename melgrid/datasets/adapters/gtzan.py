@@ -39,7 +39,7 @@ ARCHIVES = {
 }
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
 FOLDERS = ("", "genres", "genres_original", "Data/genres_original", "Data")
-ITEM = re.compile(rf"({'|'.join(GENRES)})/(\1\.\d{{5}})\.(au|wav)")
+ITEM = re.compile(rf"({'|'.join(GENRES)})/(\1\.\d{{5}})\.(?i:au|wav)")
 FOLDS = tuple(range(1, 11))
 OFFICIAL = {"clips": 1000, "classes": 10, **{f"label {genre}": 100 for genre in GENRES}}
 FILTERED = {"split train": 443, "split valid": 197, "split test": 290, "filtered out": 70}
@@ -104,7 +104,7 @@ def index(
 
     clips = pd.DataFrame({"clip_id": sorted(paths)})
     clips["path"] = clips["clip_id"].map(paths)
-    clips["label"] = clips["clip_id"].str.partition(".")[0]
+    clips["label"] = [stem.partition(".")[0] for stem in clips["clip_id"]]
     clips["split"] = clips["clip_id"].map(side)
     clips["group"] = [names.get(stem) or stem for stem in clips["clip_id"]]
     clips["known_bad"] = [_fault(base / path) for path in clips["path"]]
@@ -163,8 +163,10 @@ def _stem(line: str, folder: Path) -> str:
 
 def _read_artists(path: Path) -> dict[str, str]:
     """Stem -> artist, lower case with single blanks; only where one is given."""
+    if not path.is_file():
+        raise DatasetError(f"gtzan: artists={str(path)!r} must be Sturm's GTZANindex.txt; there is no such file")
     artists = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
         fields = [" ".join(field.split()) for field in line.split(":::")]
         if len(fields) >= 2 and fields[1]:
             artists[fields[0].removesuffix(".wav").removesuffix(".au")] = fields[1].casefold()
@@ -179,7 +181,7 @@ def _read_artists(path: Path) -> dict[str, str]:
 
 
 def _fault(file: Path) -> str | None:
-    if file.suffix == ".wav" and file.is_file():
+    if file.suffix.lower() == ".wav" and file.is_file():
         with file.open("rb") as start:
             if start.read(4) not in (b"RIFF", b"RIFX", b"RF64"):
                 return "not a RIFF file"

@@ -142,7 +142,7 @@ def _find(root: Path) -> tuple[Path, Path]:
 
 
 def _read_annotations(path: Path) -> pd.DataFrame:
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    with path.open(encoding="utf-8-sig", errors="replace") as lines:
         header = lines.readline()
     if "\t" not in header:
         raise DatasetError(
@@ -183,7 +183,8 @@ def _clip_info(path: Path, clip_ids: pd.Series, parts: pd.DataFrame) -> pd.DataF
     slugs = parts[[1, 2]].set_axis(["artist", "album"], axis=1)
     if not path.is_file():
         return slugs
-    info = read_table(path, sep="\t", needs=("clip_id", "artist", "album"), index_col=False)
+    wanted = ("clip_id", "artist", "album")
+    info = read_table(path, sep="\t", needs=wanted, usecols=lambda name: name in wanted)
     info = info.set_index(integers(info, "clip_id", path))[["artist", "album"]]
     named = info[~info.index.duplicated()].reindex(clip_ids).reset_index(drop=True)
     return named.where(named.notna() & (named != ""), slugs)

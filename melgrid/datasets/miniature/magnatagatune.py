@@ -73,24 +73,12 @@ def magnatagatune(
         write_mp3(root / "mp3" / path, y, SR, kbps=32, comment="look-alike")
     (root / "annotations_final.csv").write_text(annotations_table(rows), encoding="ascii")
 
-    info = [
-        (
-            "clip_id",
-            "track_number",
-            "title",
-            "artist",
-            "album",
-            "url",
-            "segmentStart",
-            "segmentEnd",
-            "original_url",
-            "mp3_path",
-        )
-    ]
+    header = "clip_id track_number title artist album url segmentStart segmentEnd original_url mp3_path"
+    info: list[tuple[str, ...]] = [tuple(header.split())]
     for clip, path, _ in rows:
         artist_slug, album_slug, track_number, title, start_text, end = path[2:].removesuffix(".mp3").split("-")
         names = [slug.replace("_", " ").title() for slug in (title, artist_slug, album_slug)]
-        info.append((str(clip), str(int(track_number)), *names, "http://example.org", start_text, end, "", path))  # type: ignore[arg-type]
+        info.append((str(clip), str(int(track_number)), *names, "http://example.org", start_text, end, "", path))
     if faults:
         info += [(str(50000 + k), "1", "Über", "Café", "Album", "", "0", "29", "", "") for k in range(3)]
     (root / "clip_info_final.csv").write_text("".join(_line(row) for row in info), encoding="utf-8")
