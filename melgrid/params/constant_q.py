@@ -27,13 +27,15 @@ class Cqt(Scaled):
     filter_scale : float > 0
         Below 1: shorter filters, better time resolution.
     norm : int, str or None
-        Norm of the filters.
+        Norm of the filters: 1, 2, inf or None.
     sparsity : float in [0, 1)
         Part of a filter's energy that may be dropped.
     window : str
+        One of those of the other kinds.
     scale : bool
         Divide by the square root of the filter length.
     pad_mode : str
+        Padding at the edges of the clip: constant (zeros), reflect or edge.
     output : str
         magnitude, log (20 log10 of the magnitude) or complex.
     """

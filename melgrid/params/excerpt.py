@@ -30,7 +30,7 @@ class _Stretch(BaseModel):
 
     @classmethod
     def parse(cls, value: Any) -> Any:
-        """Make one from a table, from shorthand such as ``29.12:center:zeros``, or from a number of seconds."""
+        """Make a table of shorthand such as ``29.12:center:zeros``, or of a number of seconds."""
         names = list(cls.model_fields)
         if isinstance(value, bool):
             return value
@@ -41,7 +41,7 @@ class _Stretch(BaseModel):
             if len(parts) > len(names):
                 raise ParameterError(f"{value!r}: has more than the {len(names)} values {', '.join(names)}")
             value = dict(zip(names, map(_number, parts), strict=False))
-        return cls(**value) if isinstance(value, dict) else value
+        return value
 
     def __str__(self) -> str:
         values = [getattr(self, name) for name in type(self).model_fields]
@@ -159,7 +159,7 @@ class Segments(_Stretch):
             ``y[first:last]``, all of equal length; empty when the clip is shorter than one.
         """
         length, step = round(self.seconds * sr), round(self.step * sr)
-        fitting = 0 if n_samples < length else 1 + (n_samples - length) // step
+        fitting = 1 + (n_samples - length) // step  # below 1 for a shorter clip
         return [(i * step, i * step + length) for i in range(min(fitting, self.count or fitting))]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -23,6 +24,7 @@ __all__ = ["Feature", "Waveform", "canonical_json"]
 
 Dtype = Literal["float16", "float32", "uint8"]
 Resampler = Literal["soxr_hq", "soxr_vhq", "soxr_mq", "soxr_lq", "soxr_qq"]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -47,16 +49,16 @@ class Feature(BaseModel):
 
     Attributes
     ----------
-    sr : int > 0, Hz
-        Rate that the audio is resampled to.
+    sr : int in [1, 768000], Hz
+        Rate that the audio is resampled to. In a grid also "native": the rate that all clips of the corpus share.
     mono : bool
         Mean of all channels; False keeps `channels` of them.
-    channels : int or None
+    channels : int in [1, 64] or None
         Number of channels kept; set exactly when `mono` is False.
     res_type : str
-        Quality of the soxr resampler.
+        Quality of the soxr resampler: soxr_hq, soxr_vhq, soxr_mq, soxr_lq or soxr_qq.
     dtype : str
-        Stored type: float16 by default for log-scaled features, float32 for the rest.
+        Stored type, float16, float32 or uint8: float16 by default for log-scaled features, float32 for the rest.
     range_db : (float, float) or None
         Lowest and highest dB value that uint8 spans; set exactly when `dtype` is uint8.
     peak : float > 0 or None
@@ -76,9 +78,12 @@ class Feature(BaseModel):
 
     # Not in the id: they do not change a stored number, or follow from a parameter that is in it.
     UNSTORED: ClassVar[frozenset[str]] = frozenset({"center", "empty_bands"})
-    # Parameters whose None means "not applied"; elsewhere a None asks for the default.
+    # Parameters whose None, "none" in a grid file, means "not applied"; elsewhere a None asks for the default.
     NULLABLE: ClassVar[frozenset[str]] = frozenset(
-        {"top_db", "norm", "dct_norm", "gamma", "peak", "excerpt", "segments", "scaling"}
+        {
+            *("channels", "range_db", "peak", "excerpt", "segments"),
+            *("top_db", "norm", "dct_norm", "gamma", "scaling", "eps", "zero_as"),
+        }
     )
 
     kind: str
@@ -87,7 +92,7 @@ class Feature(BaseModel):
     channels: Annotated[int, Field(ge=1, le=64)] | None = None
     res_type: Resampler = "soxr_hq"
     dtype: Dtype = "float32"
-    range_db: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    range_db: Annotated[tuple[Finite, Finite], Field(strict=False)] | None = None
     peak: Positive | None = None
     excerpt: ExcerptField | None = None
     segments: SegmentsField | None = None
@@ -102,7 +107,9 @@ class Feature(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _resolve(cls, data: dict[str, Any]) -> dict[str, Any]:
-        plain = {k: v.item() if hasattr(v, "item") else v for k, v in data.items()}
+        plain = {k: v.item() if getattr(v, "ndim", None) == 0 else v for k, v in data.items()}  # numpy's scalars
+        if plain.get("norm") == math.inf:
+            plain["norm"] = "inf"  # librosa's spelling, and what inf is in TOML
         for name in cls.NULLABLE & plain.keys():
             if plain[name] == "none":  # TOML has no null
                 plain[name] = None
@@ -126,6 +133,13 @@ class Feature(BaseModel):
             raise ValueError("a number here; sr = 'native' is for grids, which learn the corpus's rate first")
         return value
 
+    @field_validator("range_db", mode="before")
+    @classmethod
+    def _range_is_a_pair(cls, value: Any) -> Any:
+        if value is not None and not (isinstance(value, (list, tuple)) and len(value) == 2):
+            raise ValueError("a pair, [low, high], in dB")
+        return value
+
     @model_validator(mode="after")
     def _check_common(self) -> Self:
         if self.kind != type(self).model_fields["kind"].default:
@@ -141,7 +155,7 @@ class Feature(BaseModel):
             )
         if self.range_db is not None and not (self.unit == "dB" and self.range_db[0] < self.range_db[1]):
             raise ValueError(
-                f"range_db={list(self.range_db)}: needs low < high and a feature in dB (this one: {self.unit})"
+                f"range_db={list(self.range_db)}: needs low < high and a feature in dB (this one is in {self.unit!r})"
             )
         return self
 
@@ -182,7 +196,7 @@ class Feature(BaseModel):
             raise ParameterError(f"kind: missing. Known: {', '.join(KINDS)}.")
         if kind == "derived":
             raise ParameterError("kind='derived': is made of a stored feature set by a model: melgrid derive, no grid")
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             raise ParameterError(f"kind={kind!r}: unknown.{nearest(str(kind), KINDS)}")
         return KINDS[kind](**data)
 
@@ -250,8 +264,3 @@ class Waveform(Feature):
     """The decoded, mixed and resampled samples themselves: one bin, one frame per sample."""
 
     kind: Literal["waveform"] = "waveform"
-
-    @property
-    def hop_length(self) -> int:
-        """One sample."""
-        return 1

@@ -117,7 +117,7 @@ class Grid:
         """
         path = Path(path)
         try:
-            document = tomllib.loads(path.read_text("utf-8"))
+            document = tomllib.loads(path.read_text("utf-8-sig"))  # some editors of Windows put a mark in front
         except FileNotFoundError:
             raise ParameterError(f"grid file {path}: there is no such file") from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -260,6 +260,8 @@ def _expand(table: Mapping[str, Any], place: str, defaults: frozenset[str]) -> l
 
 
 def _choices(name: str, value: Any) -> list[Any]:
+    if hasattr(value, "tolist"):  # an array of numpy
+        value = value.tolist()
     if not isinstance(value, (list, tuple, range)):
         return [value]
     if name == "range_db" and not any(isinstance(item, (list, tuple)) for item in value):
@@ -278,12 +280,14 @@ def _parse_shorthand(text: str) -> dict[str, Any]:
             raise ParameterError(f"--feature {text!r}: {word!r} is not of the form key=value or key=value,value")
         if name in table:
             raise ParameterError(f"--feature {text!r}: {name} is given twice; write {name}=value,value for an axis")
-        if name == "range_db":
-            table[name] = [_scalar(v) for v in value.split(":")]
-        else:
-            values = [_scalar(v) for v in value.split(",")]
-            table[name] = values if len(values) > 1 else values[0]
+        values = [_pair(v) if name == "range_db" else _scalar(v) for v in value.split(",")]
+        table[name] = values if len(values) > 1 else values[0]
     return table
+
+
+def _pair(text: str) -> Any:
+    """A range, low:high; nothing else has two values on the command line."""
+    return [_scalar(part) for part in text.split(":")] if ":" in text else _scalar(text)
 
 
 def _scalar(text: str) -> Any:
@@ -313,9 +317,8 @@ def grid_schema() -> dict[str, Any]:
             if field == "kind":
                 properties[field] = {"const": name}
             else:
-                if field == "sr":
-                    rule = {"anyOf": [_bare(rule), {"const": "native"}], "default": 22050}
-                options = [_bare(rule), {"type": "array", "items": _bare(rule), "minItems": 1}]
+                one = _one_value(field, rule, field in model.NULLABLE)
+                options = [one, {"type": "array", "items": one, "minItems": 1}]
                 extra = {k: rule[k] for k in ("default", "title") if k in rule}
                 properties[field] = {"anyOf": options, **extra}
         tables.append(
@@ -343,5 +346,14 @@ def grid_schema() -> dict[str, Any]:
     }
 
 
-def _bare(rule: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in rule.items() if k not in ("default", "title")}
+def _one_value(field: str, rule: dict[str, Any], nullable: bool) -> dict[str, Any]:
+    """What one value of a parameter may be: TOML has no null, and some values have a second spelling."""
+    bare = {k: v for k, v in rule.items() if k not in ("default", "title")}
+    options = [option for option in bare.pop("anyOf", [bare]) if option != {"type": "null"}]
+    if field == "sr":
+        options.append({"const": "native"})
+    if field in ("excerpt", "segments"):
+        options.append({"type": ["number", "string"]})
+    elif nullable:
+        options.append({"const": "none"})
+    return options[0] if len(options) == 1 else {"anyOf": options}

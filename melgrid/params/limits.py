@@ -99,6 +99,7 @@ def empty_bands(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float, htk:
     n_fft : int, samples
     n_mels : int
     fmin, fmax : float, Hz
+        At most sr / 2, so that every bin below the upper edge of a band is one of the transform.
     htk : bool
 
     Returns
@@ -110,7 +111,7 @@ def empty_bands(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float, htk:
     empty = []
     for band in range(n_mels):
         first = math.floor(edges[band] / spacing) + 1  # the first bin strictly above the lower edge
-        if first > n_fft // 2 or first * spacing >= edges[band + 2]:
+        if first * spacing >= edges[band + 2]:
             empty.append(band)
     return empty
 
@@ -139,7 +140,7 @@ def wavelet_cutoff(
 
     Returns
     -------
-    float, Hz
+    float, Hz; infinite beyond 1000 octaves
 
     Notes
     -----
@@ -149,5 +150,6 @@ def wavelet_cutoff(
     ratio = math.pow(2.0, 2.0 / bins_per_octave)
     alpha = (ratio - 1.0) / (ratio + 1.0)
     offset = alpha * 24.7 / 0.108 if gamma is None else gamma
-    top = fmin * math.pow(2.0, (tuning + n_bins - 1) / bins_per_octave)
+    octaves = (tuning + n_bins - 1) / bins_per_octave
+    top = fmin * math.pow(2.0, octaves) if octaves < 1000 else math.inf  # a float ends at 2**1024
     return top * (1.0 + 0.5 * BANDWIDTHS[window] * alpha / filter_scale) + 0.5 * offset

@@ -28,8 +28,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     str, begins with a blank
     """
     words = sorted(known)
-    match = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)
-    return f" Did you mean {match[0]!r}?" if match else f" Known: {', '.join(words)}."
+    return _similar(word, words) or f" Known: {', '.join(words)}."
 
 
 def describe(error: ValidationError, fields: Iterable[str]) -> str:
@@ -62,13 +61,14 @@ def describe(error: ValidationError, fields: Iterable[str]) -> str:
         elif finding["type"] == "literal_error" and isinstance(value, str):
             expected = finding.get("ctx", {}).get("expected", "")
             words = [w.strip().strip("'") for w in expected.replace(" or ", ", ").split(",")]
-            lines[f"{name}={value!r}: must be {expected}.{_close(value, words)}"] = None
+            hint = _similar(value, words)
+            lines[f"{name}={value!r}: must be {expected}{'.' if hint else ''}{hint}"] = None
         else:
             text = finding["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             lines[f"{name}={value!r}: must be {text}"] = None
     return "; ".join(lines)
 
 
-def _close(word: str, words: list[str]) -> str:
-    match = difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.5)
+def _similar(word: str, words: list[str]) -> str:
+    match = difflib.get_close_matches(word.lower(), words, n=1)
     return f" Did you mean {match[0]!r}?" if match else ""

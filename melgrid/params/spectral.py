@@ -30,12 +30,15 @@ class Spectral(Feature):
 
     Attributes
     ----------
-    n_fft : int >= 2, samples
+    n_fft : int in [2, 1048576], samples
+        Length of the frame and of the transform.
     win_length : int in [1, n_fft], samples
         Window, centred in the frame.
     hop_length : int >= 1, samples
+        From one frame to the next.
     window : str
-        Name of a `scipy.signal.get_window` window.
+        A window of `scipy.signal.get_window`: bartlett, blackman, blackmanharris, bohman, boxcar, cosine, flattop,
+        hamming, hann, nuttall, parzen or triang.
     window_sym : bool
         Symmetric instead of periodic window.
     center : bool
@@ -44,7 +47,7 @@ class Spectral(Feature):
         librosa (centred, 1 + n // hop frames), same (TensorFlow's SAME: ceil(n / hop), zeros) or
         left (no padding, 1 + (n - n_fft) // hop).
     pad_mode : str
-        Padding at the edges of a centred clip.
+        Padding at the edges of a centred clip: constant (zeros), reflect or edge.
     """
 
     n_fft: Annotated[int, Field(ge=2, le=1 << 20)] = 2048

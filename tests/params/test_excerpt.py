@@ -17,6 +17,9 @@ from melgrid.params import Excerpt, Feature, LogMel, Segments, Waveform
         (Excerpt(seconds=1.0, start="center"), 9, (0, 9), 9),
         (Excerpt(seconds=1.0, start="center"), 11, (0, 10), 10),
         (Excerpt(seconds=1.0, start="center"), 13, (1, 11), 10),
+        (Excerpt(seconds=1.0, start="center"), 14, (2, 12), 10),
+        (Excerpt(seconds=1.0, start=0.34), 20, (3, 13), 10),
+        (Excerpt(seconds=1.0, pad="frames"), 9, (0, 9), 9),
         (Excerpt(seconds=1.0, start=0.5), 12, (5, 12), 7),
         (Excerpt(seconds=1.0, start=0.5, pad="zeros"), 12, (5, 12), 10),
         (Excerpt(seconds=1.0, start=0.5, pad="zeros"), 5, (5, 5), 0),
@@ -72,6 +75,7 @@ def test_shorthand_and_tables_agree():
         ({"excerpt": "1:2:3:4"}, r"excerpt: '1:2:3:4': has more than the 3 values seconds, start, pad"),
         ({"excerpt": "4:1.5:frames"}, r"excerpt: pad='frames': must be another where start is a number"),
         ({"excerpt": True}, r"excerpt=True: must be"),
+        ({"excerpt": {"seconds": 4, "start": False}}, r"excerpt: start=False: must be"),
         ({"excerpt": 1e-9}, r"excerpt=1e-09:head:none: 1e-09 s is less than a sample at sr=22050"),
         ({"segments": "0.1"}, r"segments: step: is missing"),
         ({"segments": "0.1:0.1:0"}, r"segments: count=0: must be greater"),
@@ -82,6 +86,12 @@ def test_shorthand_and_tables_agree():
 def test_refusals(options, words):
     with pytest.raises(ParameterError, match=words):
         LogMel(**options)
+
+
+def test_the_least_is_what_rounds_to_a_sample():
+    assert Waveform(sr=10, excerpt=0.06).excerpt.samples(10) == 1
+    with pytest.raises(ParameterError, match="less than a sample"):
+        Waveform(sr=10, excerpt=0.05)
 
 
 def test_they_are_in_the_id_only_when_they_apply():

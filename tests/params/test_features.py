@@ -89,6 +89,9 @@ def test_wavelet_defaults_are_librosas_but_for_the_tuning():
         (lambda: Stft(top_db=80.0), r"top_db=80\.0: only with output = 'log', not 'magnitude'"),
         (lambda: Stft(output="magnitud"), r"output='magnitud': .* Did you mean 'magnitude'\?"),
         (lambda: Stft(window="han"), r"window='han': .* Did you mean 'hann'\?"),
+        (lambda: Cqt(n_bins=100_000), r"n_bins=100000: the highest wavelet reaches inf Hz"),
+        (lambda: LogMel(n_fft=np.array([512, 1024])), r"n_fft=array\(\[ 512, 1024\]\): must be a valid integer"),
+        (lambda: Stft(output="none"), r"output='none': must be .* or 'phase'$"),
         (lambda: Cqt(n_bins=120), r"n_bins=120: the highest wavelet reaches 32977 Hz"),
         (lambda: Mfcc(n_mels=13, n_mfcc=20), r"n_mfcc=20: must not be above n_mels=13"),
         (lambda: Feature.parse({"kind": "logmell"}), r"kind='logmell': unknown\. Did you mean 'logmel'\?"),
@@ -98,6 +101,45 @@ def test_wavelet_defaults_are_librosas_but_for_the_tuning():
 def test_refusals_name_value_rule_and_spelling(make, words):
     with pytest.raises(ParameterError, match=words):
         make()
+
+
+STEREO = {"mono": False}
+LOW = {"n_bins": 1, "fmin": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "inside", "outside", "others"),
+    [
+        (Waveform, "sr", (1, 768_000), (0, 768_001), {}),
+        (Waveform, "channels", (1, 64), (0, 65), STEREO),
+        (Waveform, "peak", (1e-9,), (0.0,), {}),
+        (Stft, "n_fft", (2, 1 << 20), (1, (1 << 20) + 1), {}),
+        (Stft, "win_length", (1, 2048), (0, 2049), {}),
+        (Stft, "hop_length", (1,), (0,), {}),
+        (Mel, "n_mels", (1,), (0,), {}),
+        (Mel, "fmin", (0.0,), (-1e-9,), {}),
+        (Mel, "fmax", (11025.0,), (11025.1,), {}),
+        (Mel, "power", (1e-9,), (0.0,), {}),
+        (LogMel, "top_db", (1e-9,), (0.0,), {}),
+        (LogMel, "amin", (1e-20,), (0.0,), {}),
+        (Mfcc, "n_mfcc", (1, 128), (0, 129), {}),
+        (Mfcc, "lifter", (0.0,), (-1e-9,), {}),
+        (Mfcc, "deltas", (0, 2), (-1, 3), {}),
+        (Chroma, "n_chroma", (1,), (0,), {}),
+        (Chroma, "tuning", (-0.5, 0.4999), (-0.5001, 0.5), {}),
+        (Cqt, "hop_length", (1,), (0,), {}),
+        (Cqt, "tuning", (-100.0, 100.0), (-100.1, 100.1), LOW),
+        (Cqt, "sparsity", (0.0, 0.9999), (-1e-9, 1.0), {}),
+        (Cqt, "filter_scale", (0.1,), (0.0,), LOW),
+        (Vqt, "gamma", (0.0,), (-1e-9,), LOW),
+    ],
+)
+def test_ranges_end_where_they_say(kind, name, inside, outside, others):
+    for value in inside:
+        assert getattr(kind(**others, **{name: value}), name) == value
+    for value in outside:
+        with pytest.raises(ParameterError, match=f"{name}="):
+            kind(**others, **{name: value})
 
 
 def test_every_finding_is_told_at_once_without_echoes():
@@ -147,6 +189,11 @@ def test_equal_numbers_have_equal_ids(one, other):
     assert one.id == other.id
     assert one == other
     assert hash(one) == hash(other)
+
+
+def test_other_features_and_other_things_are_not_equal():
+    assert LogMel() != LogMel(n_mels=64)
+    assert LogMel() != LogMel().id
 
 
 CHANGES = {

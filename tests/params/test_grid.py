@@ -3,11 +3,12 @@
 import math
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 from hypothesis import given
 
 from melgrid.errors import ParameterError
-from melgrid.params import Grid, LogMel, grid_schema
+from melgrid.params import KINDS, Chroma, Grid, LogMel, grid_schema
 
 TOML = """
 [[features]]
@@ -66,9 +67,29 @@ def test_range_db_is_a_pair_not_an_axis():
     assert len(Grid.product("logmel", dtype="uint8", range_db=[[-80, 0], [-60, 0]])) == 2
 
 
+def test_a_list_of_ranges_is_an_axis_on_the_command_line():
+    found = Grid.from_shorthand(["logmel dtype=uint8 range_db=-80:0,-60:0"])
+    assert [f.range_db for f in found] == [(-80.0, 0.0), (-60.0, 0.0)]
+
+
+def test_infinity_is_a_norm_however_it_is_written():
+    (feature,) = Grid.from_shorthand(["chroma norm=inf"])
+    assert feature == Chroma(norm=math.inf) == Chroma(norm="inf") != Chroma(norm=None)
+
+
+def test_arrays_are_axes():
+    assert [f.n_fft for f in Grid.product("mel", n_fft=np.array([512, 1024]), n_mels=np.int64(40))] == [512, 1024]
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "g.toml").write_bytes("[[features]]\r\nkind = 'mel'\r\n".encode("utf-8-sig"))
+    assert len(Grid.from_toml(tmp_path / "g.toml")) == 1
+
+
 def test_defaults_hold_where_an_entry_says_nothing():
     grid = Grid.from_shorthand(["logmel", "logmel dtype=float16 n_mels=40"], dtype="float32")
     assert [f.dtype for f in grid] == ["float32", "float16"]
+    assert [f.dtype for f in Grid.from_shorthand(["mel"], dtype="float32")] == ["float32"]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +100,12 @@ def test_defaults_hold_where_an_entry_says_nothing():
         (["melspec"], r"kind='melspec': unknown"),
         (["n_fft=512"], r"must begin with a kind"),
         (["logmel n_fft"], r"'n_fft' is not of the form key=value"),
+        (["logmel n_fft="], r"'n_fft=' is not of the form key=value"),
+        (["logmel =512"], r"'=512' is not of the form key=value"),
+        (["logmel dtype=uint8 range_db=-80"], r"range_db=-80: must be a pair, \[low, high\]"),
+        (["logmel dtype=uint8 range_db=-80:0:3"], r"range_db=\[-80, 0, 3\]: must be a pair"),
+        (["logmel dtype=uint8 range_db=-inf:0"], r"range_db=-inf: must be a finite number"),
+        (["logmel n_fft=[512]"], r"n_fft='\[512\]': must be a valid integer"),
         (["logmel n_fft=512 n_fft=1024"], r"n_fft is given twice"),
         ([""], r"must begin with a kind"),
         ([], r"the grid is empty"),
@@ -96,7 +123,8 @@ def test_refusals_say_where(texts, words):
         ("features = 3", r"written \[\[features\]\]"),
         ("[feature]\nkind='logmel'", "unknown table 'feature'"),
         ("[[features]]\nkind=", "cannot be read as TOML"),
-        ("[[features]]\nkind='logmel'\nn_mels=[]", r"n_mels=\[\]: an empty list"),
+        ("[[features]]\nkind={a=1}", r"kind=\{'a': 1\}: unknown"),
+        ("[[features]]\nkind='logmel'\nn_mels=[]", r"grid\.toml, entry 1 .*n_mels=\[\]: an empty list"),
     ],
 )
 def test_bad_files(tmp_path, text, words):
@@ -104,6 +132,11 @@ def test_bad_files(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(ParameterError, match=words):
         Grid.from_toml(path)
+
+
+def test_a_product_says_where_as_well():
+    with pytest.raises(ParameterError, match=r"^Grid\.product, entry 1: logmel: n_fft=0"):
+        Grid.product("logmel", n_fft=0)
 
 
 def test_missing_file(tmp_path):
@@ -125,10 +158,21 @@ def test_native_rate_waits_for_the_corpus():
 def test_schema_lists_every_kind_and_lets_lists_be_axes():
     schema = grid_schema()
     tables = {t["title"]: t for t in schema["properties"]["features"]["items"]["oneOf"]}
-    assert set(tables) == {"logmel", "mel", "stft", "cqt", "vqt", "mfcc", "chroma", "waveform"}
+    assert set(tables) == set(KINDS) > {"logmel", "cqt", "waveform"}
     n_fft = tables["logmel"]["properties"]["n_fft"]["anyOf"]
     assert [option["type"] for option in n_fft] == ["integer", "array"]
     assert tables["logmel"]["additionalProperties"] is False
+
+
+def test_schema_takes_none_and_shorthand_and_knows_no_null():
+    schema = grid_schema()
+    tables = {t["title"]: t["properties"] for t in schema["properties"]["features"]["items"]["oneOf"]}
+    for name in ("top_db", "norm", "peak", "range_db"):
+        assert {"const": "none"} in tables["logmel"][name]["anyOf"][0]["anyOf"]
+    assert {"const": "native"} in tables["stft"]["sr"]["anyOf"][0]["anyOf"]
+    for name in ("excerpt", "segments"):
+        assert {"type": ["number", "string"]} in tables["mel"][name]["anyOf"][0]["anyOf"]
+    assert "null" not in str(tables)
 
 
 def test_a_big_product_is_counted_right():
