@@ -1,6 +1,7 @@
 """The graph: everything shared runs once, and sharing changes no bit."""
 
 import warnings
+from contextlib import contextmanager
 
 import hypothesis.strategies as st
 import numpy as np
@@ -63,6 +64,27 @@ def test_each_rate_is_resampled_once(monkeypatch, music):
         )
     )
     assert sorted(args[2] for args in resamples) == [16000, 22050]
+
+
+def test_stages_are_told_with_the_features_that_they_serve(music):
+    entered, credited = [], []
+
+    @contextmanager
+    def stage(name, features):
+        entered.append((name, [feature.kind for feature in features]))
+        yield lambda name, seconds: credited.append(name)
+
+    list(
+        compile_plan([LogMel(n_fft=512, n_mels=40), Waveform(), Stft(n_fft=512, hop_length=512)]).run(
+            music, 44100, stage=stage
+        )
+    )
+    assert entered == [
+        *[("resample", ["logmel", "waveform", "stft"])] * 2,
+        ("spectrum", ["logmel", "stft"]),
+        *(("bands", [kind]) for kind in ("logmel", "stft", "waveform")),
+    ]
+    assert set(credited) == {"bands"}
 
 
 def test_hops_share_along_divisibility_only():
@@ -142,7 +164,7 @@ def librosa_feature(feature, y):
     """What a user of librosa writes for the same parameters, transposed."""
     import librosa
 
-    frames = dict(n_fft=getattr(feature, "n_fft", 0), hop_length=feature.hop_length)
+    frames = dict(n_fft=getattr(feature, "n_fft", 0), hop_length=feature.hop_samples)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         match feature:
@@ -237,6 +259,13 @@ def test_description_shows_what_is_shared():
     assert text.count("one frame in 2") == 4
     for feature in [*GRID, Cqt()]:
         assert feature.id in text
+    alone = Stft(n_fft=512)
+    assert compile_plan([alone]).describe().splitlines() == [
+        "decode once -> 1 signal, 1 feature",
+        "  mono, 22050 Hz",
+        "    spectrum n_fft=512 hop_length=128",
+        f"      {alone.id}",
+    ]
 
 
 def test_equal_excerpts_are_cut_and_transformed_once(monkeypatch, music):
