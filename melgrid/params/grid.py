@@ -320,6 +320,8 @@ def grid_schema() -> dict[str, Any]:
                 one = _one_value(field, rule, field in model.NULLABLE)
                 options = [one, {"type": "array", "items": one, "minItems": 1}]
                 extra = {k: rule[k] for k in ("default", "title") if k in rule}
+                if field == "dtype":  # which depends on what is stored
+                    extra["default"] = model().dtype
                 properties[field] = {"anyOf": options, **extra}
         tables.append(
             {

@@ -11,6 +11,8 @@ from melgrid.errors import ParameterError
 
 __all__ = ["describe", "nearest"]
 
+MOST = 40  # words of a list: all parameters of a feature, and not all clips of a corpus
+
 # Consequences of another finding in the same list.
 _ECHOES = {"default_factory_not_called"}
 
@@ -25,10 +27,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
     Returns
     -------
-    str, begins with a blank
+    str, begins with a blank; empty where nothing is known
     """
     words = sorted(known)
-    return _similar(word, words) or f" Known: {', '.join(words)}."
+    if not words:
+        return ""
+    more = f" and {len(words) - MOST} more" if len(words) > MOST else ""
+    return _similar(word, words) or f" Known: {', '.join(words[:MOST])}{more}."
 
 
 def describe(error: ValidationError, fields: Iterable[str]) -> str:

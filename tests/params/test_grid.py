@@ -213,3 +213,11 @@ def test_schema_knows_the_tables_inside():
     schema = grid_schema()
     assert set(schema["$defs"]) == {"Excerpt", "Segments"}
     assert "#/$defs/Excerpt" in str(schema["properties"]["features"])
+
+
+def test_the_schema_names_the_type_that_each_kind_is_stored_in_by_default():
+    kinds = {table["title"]: table["properties"] for table in grid_schema()["properties"]["features"]["items"]["oneOf"]}
+    assert {name: rules["dtype"]["default"] for name, rules in kinds.items()} == {
+        name: model().dtype for name, model in KINDS.items()
+    }
+    assert kinds["logmel"]["dtype"]["default"] == "float16"

@@ -31,18 +31,30 @@ def table():
 
 
 @pytest.fixture
-def own(table, features, tmp_path):
+def make_own(table, features, tmp_path):
+    return lambda failed=(): stored(table, features["float32"], tmp_path / "s", failed)
+
+
+@pytest.fixture
+def own(make_own):
+    return make_own()
+
+
+def stored(table, feature, path, failed):
     about = About(dataset="toy", classes=("a", "b"), task="single", splits={"split": ("train", "valid", "test")})
-    manifest = create_store(tmp_path / "s", about, table)
-    feature, infos = features["float32"], []
+    manifest = create_store(path, about, table)
+    infos = []
     for index, rows in manifest.clips().groupby("shard"):
-        with ShardWriter(tmp_path / "s" / feature.id, int(index), feature, about, rows) as writer:
-            for _ in range(len(rows)):
-                writer.append(np.zeros((2, 8), np.float32), num_samples=100)
+        with ShardWriter(path / feature.id, int(index), feature, about, rows) as writer:
+            for clip_id in rows["clip_id"]:
+                if clip_id in failed:
+                    writer.append(None, num_samples=0, status="failed", reason="empty: no samples")
+                else:
+                    writer.append(np.zeros((2, 8), np.float32), num_samples=100)
             infos.append(writer.publish())
     manifest.add_feature_set(feature, infos)
     manifest.gather_outcomes()
-    return open_store(tmp_path / "s")[0]
+    return open_store(path)[0]
 
 
 def parents(selection):
@@ -127,3 +139,10 @@ def test_the_shards_know_the_parents(own):
 def test_another_parent_is_another_clip(own, table):
     with pytest.raises(MismatchError, match="parent is 'clip-5', was 'clip-3'"):
         Manifest.load(own.store.path).check_clips(table.replace({"parent": {"clip-3": "clip-5"}}))
+
+
+def test_variants_of_a_clip_without_features_are_on_no_side_of_a_random_split(make_own):
+    own = make_own(failed=("clip-3",))
+    train, test = own.split(train=0.75, test=0.25, seed=0, variants=("train", "test"))
+    assert len(altered(train)) + len(altered(test)) == 2 * (CLIPS - 1)
+    assert "clip-3" not in parents(train) | parents(test)
