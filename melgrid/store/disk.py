@@ -18,7 +18,7 @@ from typing import Literal
 
 from melgrid.errors import StoreError
 
-__all__ = ["lock", "publish_bytes", "publish_new", "sweep", "temporary", "write_all"]
+__all__ = ["lock", "publish_bytes", "publish_new", "stale", "sweep", "sync", "temporary", "write_all"]
 
 UNSUPPORTED = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 NO_HARD_LINKS = UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EXDEV}
@@ -41,7 +41,10 @@ def temporary(folder: Path, name: str) -> tuple[int, Path]:
     """
     while True:
         path = folder / f".{name}.{secrets.token_hex(6)}.tmp"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except OSError as error:  # about the file that its caller knows of
+            raise OSError(error.errno, error.strerror, str(folder / name)) from None
         try:
             _flock(fd)
             if os.fstat(fd).st_nlink:
@@ -119,7 +122,7 @@ def publish_new(temp: Path, final: Path) -> None:
         temp.rename(final)
     else:
         temp.unlink()
-    sync_folder(final.parent)
+    sync(final.parent)
 
 
 def publish_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
@@ -145,12 +148,12 @@ def publish_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     finally:
         os.close(fd)
     if durable:
-        sync_folder(path.parent)
+        sync(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+def sync(path: Path) -> None:
+    """Make the bytes of a file, or the names in a folder, durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     except OSError as error:
@@ -206,7 +209,10 @@ def lock(
 
 def _acquire(path: Path, what: str, kind: int, wait: Callable[[], object] | None) -> int:
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path.parent)) from None
         try:
             if not _flock(fd, kind):
                 warnings.warn(f"{path.parent} has no file locks: run only one producer at a time", stacklevel=5)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from melgrid.errors import StoreError
-from melgrid.store.disk import lock, sync_folder
+from melgrid.store.disk import lock, sync
 from melgrid.store.manifest import REMOVED, Manifest
 from melgrid.store.naming import named
 from melgrid.store.shards.shard_info import SHARD_FILE
@@ -114,5 +114,5 @@ def _clear(store: Path, feature_id: str) -> Removal:
     left = tuple(sorted(entry.name for entry in folder.iterdir()))
     if not left:
         folder.rmdir()
-    sync_folder(store)
+    sync(store)
     return Removal(str(store), feature_id, freed, left)

@@ -101,20 +101,6 @@ def test_a_full_or_broken_disk_is_an_ordinary_error(tmp_path, monkeypatch, call)
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("call", ["posix_fallocate"])
-@pytest.mark.parametrize("code", [errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS])
-def test_reserving_space_is_optional(tmp_path, monkeypatch, call, code):
-    expected = fill(writer(tmp_path / "a"))
-
-    def unsupported(*_):
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(os, call, unsupported)
-    assert fill(writer(tmp_path / "b")) == expected
-    monkeypatch.delattr(os, call)
-    assert fill(writer(tmp_path / "c")) == expected
-
-
 def test_writes_go_on_after_short_counts(tmp_path, monkeypatch):
     expected = fill(writer(tmp_path / "a"))
     pwrite = os.pwrite

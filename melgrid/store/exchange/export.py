@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import importlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from melgrid.errors import ParameterError, StoreError
 from melgrid.params.messages import nearest
-from melgrid.store.disk import sync_folder
+from melgrid.store.disk import sync
 from melgrid.store.exchange.part import Part
 from melgrid.store.feature_set import FeatureSet
 from melgrid.store.selection import Selection
@@ -115,9 +116,9 @@ def _parts(selection: Selection, progress: bool) -> Iterator[Part]:
 
 @contextmanager
 def _appearing(folder: Path) -> Iterator[Path]:
-    """Make a folder under another name, which it loses when all is in it; clear what killed exports left."""
+    """Make a folder under another name, which it loses when all is on the disk; clear what killed exports left."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for path in folder.parent.glob(f".{folder.name}.*.export"):
+    for path in folder.parent.glob(f".{glob.escape(folder.name)}.*.export"):
         with suppress(OSError):
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -125,25 +126,21 @@ def _appearing(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(path)
             finally:
                 os.close(fd)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".export", dir=folder.parent))
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.export")
+    temporary.mkdir()
     fd = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        temporary.chmod(0o777 & ~_umask())
         yield temporary
+        for path in (temporary, *temporary.rglob("*")):
+            sync(path)
         if os.path.lexists(folder):
             raise StoreError(f"{folder}: has appeared meanwhile, and an export replaces nothing")
         temporary.rename(folder)
-        sync_folder(folder.parent)
+        sync(folder.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     finally:
         os.close(fd)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -191,6 +191,24 @@ def test_nothing_is_left_of_an_export_that_fails_or_is_killed(toy, tmp_path):
     assert export(features.store[0], "npz", tmp_path / "out").is_dir()
 
 
+def test_what_appears_is_on_the_disk(toy, tmp_path, monkeypatch):
+    features, folder, synced = toy("float16"), tmp_path / "a[b]", {}
+
+    def fsync(fd):
+        assert not folder.exists() or os.path.samestat(os.fstat(fd), tmp_path.stat())
+        synced[os.fstat(fd).st_ino] = os.fstat(fd).st_size
+
+    killed = tmp_path / ".a[b].abc.export"
+    killed.mkdir()
+    monkeypatch.setattr(os, "fsync", fsync)
+    export(features, "npz", folder)
+    for path in (folder, *folder.iterdir()):
+        assert synced[path.stat().st_ino] == path.stat().st_size
+    assert tmp_path.stat().st_ino in synced
+    assert folder.stat().st_mode & 0o777 == (tmp_path / "toy").stat().st_mode & 0o777
+    assert not killed.exists()
+
+
 def test_memory_holds_clips_not_feature_sets(make_toy, features, tmp_path):
     import tracemalloc
 
