@@ -20,7 +20,7 @@ def clips_per_shard(clips: int, clip_bytes: float, shard_bytes: float) -> int:
     ----------
     clips : int >= 0
         Clips in the store.
-    clip_bytes : float > 0
+    clip_bytes : float >= 0
         Stored bytes of one clip of nominal length, of the largest feature.
     shard_bytes : float > 0
         Size target.

@@ -45,7 +45,7 @@ def random_split(
         The shares are not positive or exceed 1, there are too few groups for them, or `seed` is out of range.
     """
     total = sum(shares.values())
-    if any(share <= 0 for share in shares.values()) or total > 1 + 1e-9:
+    if not (all(share > 0 for share in shares.values()) and total <= 1 + 1e-9):  # so that NaN is refused, too
         raise ParameterError(f"shares {dict(shares)}: must be above 0 and at most 1 together")
     if not 0 <= seed < 1 << 64:
         raise ParameterError(f"seed={seed}: must lie in [0, 2**64)")

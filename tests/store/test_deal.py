@@ -47,6 +47,15 @@ def test_later_clips_go_to_later_shards():
     assert sorted(zip(shard.tolist(), row.tolist(), strict=True)) == [(7, 0), (7, 1), (8, 0)]
 
 
+def test_variants_follow_their_parent():
+    ids, parents = ["b", "a#1", "a", "b#2", "b#1"], [None, "a", None, "b", "b"]
+    shard, row = deal(ids, 10, parents=parents)
+    assert not shard.any()
+    families = {"a": ["a", "a#1"], "b": ["b", "b#1", "b#2"]}
+    expected = [i for root in sorted("ab", key=lambda r: hashlib.sha256(r.encode()).digest()) for i in families[root]]
+    assert [ids[i] for i in np.argsort(row)] == expected
+
+
 def test_an_id_that_occurs_twice_is_refused():
     with pytest.raises(ValueError, match="'b' occurs twice"):
         deal(["a", "b", "b"], 2)
@@ -65,6 +74,8 @@ def test_a_shard_without_room_is_refused():
         (100_000, 2.5e5, 128e6, 512),  # the size target
         (5, 1e9, 128e6, 1),  # a clip larger than a shard
         (0, 1e6, 128e6, 8),
+        (10_000, 1, 10, 10),
+        (10, 0, 128e6, 8),  # clips too short for a frame
     ],
 )
 def test_clips_per_shard_is_the_smaller_of_two_bounds(clips, clip_bytes, shard_bytes, expected):

@@ -58,3 +58,10 @@ def test_the_seed_decides_and_no_clip_is_no_error():
     assert (fair_parts(group, kind, 6, 2) == fair_parts(group, kind, 6, 2)).all()
     assert (fair_parts(group, kind, 6, 2) != fair_parts(group, kind, 6, 3)).any()
     assert fair_parts(np.zeros(0, int), np.zeros(0, int), 3, 0).shape == (0,)
+
+
+def test_parts_are_the_same_for_ever():
+    # squares modulo 13 are seven groups of unequal sizes
+    number = np.arange(26)
+    part = fair_parts(number * number % 13, number * 5 % 11 % 3, 4, 0)
+    assert part.tolist() == [3, 0, 2, 2, 3, 0, 1, 1, 0, 3, 2, 2, 0, 3, 0, 2, 2, 3, 0, 1, 1, 0, 3, 2, 2, 0]
