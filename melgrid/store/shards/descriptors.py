@@ -71,14 +71,6 @@ class Descriptors:
         with self._lock:
             opened.users -= 1
 
-    def forget(self, path: Path, identity: Identity) -> None:
-        """Close `path` if nobody uses it."""
-        with self._lock:
-            entry = self._open.get((path, identity))
-            if entry is not None and not entry.users:
-                del self._open[path, identity]
-                os.close(entry.fd)
-
     @property
     def at_once(self) -> int:
         """Files that one thread should use at a time, so that several threads keep within the limit."""

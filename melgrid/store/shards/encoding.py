@@ -196,7 +196,7 @@ def _cast_to_half(
 def _parts(values: NDArray[Any], feature: Feature) -> NDArray[np.float32]:
     shape = item_shape(feature)
     expected = shape[:-1] if feature.is_complex else shape
-    if values.shape[1:] != expected or values.ndim == 0:
+    if values.shape[1:] != expected:
         raise ValueError(
             f"values of shape {values.shape} are no (frames, {', '.join(map(str, expected))}) of {feature.id}"
         )

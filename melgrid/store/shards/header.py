@@ -10,7 +10,7 @@ to agree on locks. Instead it builds the metadata in memory, where the features 
 What lies in front of the features is the header. Its size does not depend on the number of frames, so the
 writer knows where frames begin before it has any. "Earliest" format bounds give the same bytes with HDF5 1.14 and 2.
 
-The header holds the SHA-256 of the features, and of itself with that digest's own digits read as zeros.
+The header holds the CRC-32 of the features, and the SHA-256 of itself with that digest's own digits read as zeros.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from melgrid.errors import ShardError
 from melgrid.store.shards.descriptors import OPEN_FILES, Identity
-from melgrid.store.shards.shard_info import ShardInfo
+from melgrid.store.shards.shard_info import REMEDY, ShardInfo
 
 __all__ = ["ShardFiles"]
 
@@ -166,4 +166,3 @@ def _disk_reads() -> int:
 
 
 _WHO = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
-REMEDY = "melgrid verify --repair says what can be done"

@@ -41,11 +41,10 @@ from melgrid.store.shards.shard_info import (
     FORMAT_VERSION,
     ShardInfo,
     file_digest,
-    read_shard_info,
     shard_name,
 )
 
-__all__ = ["ShardInfo", "ShardWriter", "read_shard_info", "shard_name"]
+__all__ = ["ShardWriter"]
 
 
 class ShardWriter:
@@ -256,7 +255,7 @@ class ShardWriter:
                 "sample_rate": feature.sr,
                 "hop_length": feature.hop_samples,
                 "hop_seconds": float(feature.hop_seconds),
-                "worst_error": float(report.worst_error),
+                "worst_error": report.worst_error,
                 "mean_error": self._mean_error(),
                 "non_finite": report.non_finite,
                 "saturated": report.saturated,
@@ -285,7 +284,7 @@ class ShardWriter:
             clips=self._clips,
             failed=int(self._rows["status"].sum()),
             sha256=sha256,
-            worst_error=float(self._report.worst_error),
+            worst_error=self._report.worst_error,
             mean_error=self._mean_error(),
             non_finite=self._report.non_finite,
             saturated=self._report.saturated,

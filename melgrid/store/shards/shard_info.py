@@ -14,12 +14,14 @@ from typing import Any
 import h5py
 from numpy.typing import NDArray
 
-from melgrid.errors import ShardError
+from melgrid.errors import MismatchError, ShardError
+from melgrid.store.mismatch import check_format
 
 __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
     "DAMAGE",
+    "REMEDY",
     "SHARD_FILE",
     "ShardInfo",
     "file_digest",
@@ -34,6 +36,7 @@ FORMAT = "melgrid-shard"
 FORMAT_VERSION = 1
 SHARD_FILE = re.compile(r"shard-(\d{5,})(?:-r(\d+))?\.h5")
 BLOCK = 1 << 20
+REMEDY = "melgrid verify --repair says what can be done"
 # What reading a damaged file through HDF5 raises.
 DAMAGE = (
     OSError,
@@ -133,18 +136,19 @@ def open_shard(path: Path) -> Iterator[h5py.File]:
     Raises
     ------
     ShardError
-        The file is absent, damaged, or not a shard of this format; also when reading inside the context fails.
+        The file is absent, damaged, or no shard; also when reading inside the context fails.
+    MismatchError
+        It has a newer format.
     """
     try:
         with _unlocked(path) as file:
-            found = file.attrs.get("format"), file.attrs.get("format_version")
-            if found != (FORMAT.encode(), FORMAT_VERSION):
-                raise ShardError(f"{path}: is {found}, not {FORMAT} {FORMAT_VERSION}")
+            found = file.attrs.get("format", b"").decode(), int(file.attrs.get("format_version", 0))
+            check_format(path, found, (FORMAT, FORMAT_VERSION))
             yield file
-    except ShardError:
+    except (ShardError, MismatchError):
         raise
     except FileNotFoundError:
-        raise ShardError(f"{path}: is missing. melgrid verify --repair says what can be done") from None
+        raise ShardError(f"{path}: is missing. {REMEDY}") from None
     except DAMAGE as error:
         raise ShardError(f"{path}: cannot be read: {error}. melgrid verify --deep finds the damage") from error
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from melgrid.params import LogMel, Mel, Stft
 from melgrid.store.shards.encoding import (
+    EncodingReport,
     decode,
     encode,
     encode_with_moments,
@@ -61,6 +62,13 @@ def test_uint8_saturates_at_the_ends_of_its_range():
     stored, report = encode(column(-80.5, 7, np.nan, np.inf), BYTE)
     np.testing.assert_array_equal(stored[:, 0], [0, 255, 0, 255])
     assert (report.saturated, report.non_finite) == (4, 4)
+    assert (report.worst_error, report.error_sum) == (0.0, 0.0)
+
+
+def test_uint8_saturates_half_a_step_behind_its_ends():
+    inside, outside = column(-80.15, 0.15), column(-80.17, 0.17)
+    np.testing.assert_array_equal(encode(inside, BYTE)[0], encode(outside, BYTE)[0])
+    assert (encode(inside, BYTE)[1].saturated, encode(outside, BYTE)[1].saturated) == (0, 4)
 
 
 def test_complex_values_get_a_last_axis_of_two():
@@ -137,6 +145,11 @@ def test_the_mean_error_is_that_of_all_values_in_range():
     _, report = encode(np.concatenate([values, column(1e6, np.nan)]), HALF)
     assert report.error_sum == pytest.approx(errors.sum(), rel=1e-6)
     assert (report.saturated, report.non_finite) == (2, 2)
+
+
+def test_reports_add_up():
+    one, other = EncodingReport(0.5, 1.0, 2, 3), EncodingReport(0.25, 2.0, 4, 8)
+    assert one.merged(other) == other.merged(one) == EncodingReport(0.5, 3.0, 6, 11)
 
 
 @pytest.mark.parametrize("feature", [SINGLE, HALF, BYTE], ids=lambda f: f.dtype)

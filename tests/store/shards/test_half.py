@@ -32,6 +32,19 @@ def test_zeros_subnormal_and_non_finite_numbers_among_plain_ones(kind: int) -> N
     assert same_bits(codes)
 
 
+def test_subnormal_numbers_do_not_pass_through_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of TensorFlow flush such operands to zero."""
+    multiply, least = np.multiply, np.finfo(np.float32).tiny
+
+    def flushing(one: NDArray[np.float32], other: np.float32, out: NDArray[np.float32]) -> None:
+        multiply(np.where(np.abs(one) < least, 0, one), other, out=out)
+
+    monkeypatch.setattr(np, "multiply", flushing)
+    assert same_bits(EVERY)
+    assert same_bits(EVERY[:2048])
+    assert same_bits(EVERY[1:2048])
+
+
 def test_blocks_join(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(half, "BLOCK", 7)
     assert same_bits(EVERY[:1003])

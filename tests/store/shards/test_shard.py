@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -120,6 +121,29 @@ def test_info_is_rebuilt_from_the_file_alone(tmp_path, features):
         info = write(tmp_path, feature, (3, None, 2), index=index)
         assert read_shard_info(tmp_path / info.file) == info
         assert info.sha256 == hashlib.sha256((tmp_path / info.file).read_bytes()).hexdigest()
+
+
+def test_a_shard_that_is_not_published_leaves_nothing(tmp_path):
+    with ShardWriter(tmp_path, 0, SPECTRUM, ABOUT, CLIPS) as writer:
+        writer.append(values(SPECTRUM, 1))
+        assert len(list(tmp_path.iterdir())) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert not [fd for fd in Path("/proc/self/fd").iterdir() if str(tmp_path) in os.path.realpath(fd)]
+
+
+def test_the_cost_of_the_cast_of_all_clips_is_told(tmp_path, features):
+    feature = features["float16"]
+    clips = [np.full((frames, feature.bins), level, np.float32) for frames, level in ((2, -80.01), (1, 1e6), (3, 0.1))]
+    clips[2][0, 0] = np.nan
+    with ShardWriter(tmp_path / "new" / "folder", 0, feature, ABOUT, CLIPS) as writer:
+        for clip in clips:
+            writer.append(clip)
+        info = writer.publish()
+    worst, other = encode(clips[0], feature)[1], encode(clips[2], feature)[1]
+    assert info.worst_error == worst.worst_error > other.worst_error > 0
+    assert info.mean_error == pytest.approx((worst.error_sum + other.error_sum) / (6 * feature.bins), rel=1e-12)
+    assert (info.non_finite, info.saturated) == (1, feature.bins)
+    assert read_shard_info(tmp_path / "new" / "folder" / info.file) == info
 
 
 def test_equal_contents_give_equal_bytes(tmp_path):

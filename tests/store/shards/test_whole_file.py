@@ -24,6 +24,18 @@ def test_it_shows_all_shards_as_one(make_toy, features, kind):
         assert file["shard/file"][()].tolist() == [b"shard-00000.h5", b"shard-00001.h5", b"shard-00002.h5"]
 
 
+def test_it_says_what_its_shards_say(make_toy):
+    toy = make_toy()
+    folder = toy.path / toy.store[0].id
+    with h5py.File(folder / "all.h5") as file, h5py.File(folder / "shard-00000.h5") as shard:
+        assert (file.attrs["format"], file.attrs["format_version"]) == (b"melgrid-all", 1)
+        for name in ("feature", "parameters", "sample_rate", "hop_length", "hop_seconds"):
+            assert file.attrs[name] == shard.attrs[name]
+        assert file["about"][()] == shard["about"][()]
+        assert file["features"].attrs["units"] == shard["features"].attrs["units"]
+        np.testing.assert_array_equal(file["frequency_hz"], shard["frequency_hz"])
+
+
 def test_a_missing_shard_shows_as_nan(make_toy):
     toy = make_toy()
     folder = toy.path / toy.store[0].id
