@@ -309,6 +309,7 @@ def test_120_numbers_from_stored_cepstra():
     assert np.concatenate([f(p, axis=0) for p in parts for f in (np.mean, np.std)]).shape == (120,)
 
 
+@pytest.mark.filterwarnings("ignore:.* deprecated as of 1.0:FutureWarning")  # librosa 1.0 warns of itself
 def test_48_further_items_of_a_training_clip():
     import librosa
 

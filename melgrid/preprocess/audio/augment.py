@@ -11,6 +11,7 @@ import hashlib
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from melgrid.datasets import Dataset
 
 __all__ = ["altered", "augmentation_of", "augmented", "stretch"]
+
+_HOP = 512  # of librosa's vocoder, in samples
 
 
 def augmented(dataset: Dataset, wanted: Iterable[str] | Iterable[Augmentation]) -> Dataset:
@@ -153,8 +156,13 @@ def _with_noise(y: Float32, snr_db: float, seed: str) -> Float32:
 def _by_vocoder(y: Float32, sr: int, name: str, value: float) -> Float32:
     import librosa
 
-    with warnings.catch_warnings():
+    length = round(y.shape[-1] / value) if name == "time_stretch" else y.shape[-1]
+    if (lacking := _HOP - y.shape[-1]) > 0 and not version("librosa").startswith("0."):
+        # librosa 1.0 makes NaN of a clip with a single frame, for want of another to interpolate to
+        y = np.pad(y, [(0, 0)] * (y.ndim - 1) + [(0, lacking)])
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
         warnings.filterwarnings("ignore", "n_fft=")  # the clip is shorter than a window: the vocoder pads it
+        warnings.filterwarnings("ignore", ".* parameter is deprecated as of 1.0")  # librosa 1.0 warns of itself
         if name == "time_stretch":
-            return librosa.effects.time_stretch(y, rate=value)
-        return librosa.effects.pitch_shift(y, sr=sr, n_steps=value, res_type="soxr_hq")
+            return librosa.effects.time_stretch(y, rate=value)[..., :length]
+        return librosa.effects.pitch_shift(y, sr=sr, n_steps=value, res_type="soxr_hq")[..., :length]
