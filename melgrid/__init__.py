@@ -37,18 +37,14 @@ __all__ = [
 ]
 
 _PACKAGES = ("datasets", "loaders", "preprocess")
-_HOMES = {
-    **dict.fromkeys(("Chroma", "Cqt", "Grid", "LogMel", "Mel", "Mfcc", "Stft", "Vqt", "Waveform"), "melgrid.params"),
-    "compute": "melgrid.preprocess",
-    "open_store": "melgrid.store",
-}
+_HOMES = {"compute": "melgrid.preprocess", "open_store": "melgrid.store"}  # all others: melgrid.params
 
 
 def __getattr__(name: str) -> Any:
     if name in _PACKAGES:
         return importlib.import_module(f"melgrid.{name}")
-    if name in _HOMES:
-        value = getattr(importlib.import_module(_HOMES[name]), name)
+    if name in __all__:
+        value = getattr(importlib.import_module(_HOMES.get(name, "melgrid.params")), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'melgrid' has no attribute {name!r}")
