@@ -1,6 +1,7 @@
 """What must not drift: import directions, a light start, the public names, the size of modules."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +109,10 @@ def test_public_names():
 
 def test_typing_is_announced():
     assert (PACKAGE / "py.typed").exists()
+
+
+def test_the_release_is_named_alike_everywhere():
+    root = PACKAGE.parent
+    (released,) = re.findall(r"^date-released: (\S+)$", (root / "CITATION.cff").read_text("utf-8"), re.M)
+    assert f"version: {melgrid.__version__}\n" in (root / "CITATION.cff").read_text("utf-8")
+    assert f"## {melgrid.__version__} - {released}\n" in (root / "CHANGELOG.md").read_text("utf-8")
