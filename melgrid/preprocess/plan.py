@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ Values = npt.NDArray[Any]
 Stage = Callable[[str, Sequence[Feature]], AbstractContextManager[Callable[[str, float], object] | None]]
 """Entered around a piece of work, with its name and the features that share it; may yield a function to be told that
 so many seconds of it belong under another name."""
+
+
+_MANY_CHANNELS = 64  # more than that are samples, given the other way round
 
 
 def _untold(name: str, features: Sequence[Feature]) -> AbstractContextManager[None]:
@@ -130,6 +134,20 @@ class Plan:
                     windows = part.windows(y)
                 for feature, values in self._transform(part, windows, y.shape[-1], stage):
                     yield feature, values, y.shape[-1]
+
+    def run_noise(self) -> Iterator[tuple[Feature, Values]]:
+        """Compute all features of a second of noise, so that clips find everything compiled and loaded.
+
+        Yields
+        ------
+        feature, values
+            As for `run`.
+        """
+        for part in self.parts:
+            channels, sr, _ = part.signal
+            y = np.random.default_rng(0).uniform(-0.1, 0.1, sr).astype(np.float32)
+            window = y if channels is None else np.tile(y, (channels, 1))  # no excerpt, which may be long
+            yield from self._transform(part, [window], sr, _untold)
 
     def _transform(
         self, part: Part, windows: list[Float32], n_samples: int, stage: Stage
@@ -287,17 +305,40 @@ def compute(feature: Feature, y: Float32, sr: int) -> Values:
     Raises
     ------
     ParameterError
-        `y` is empty, not finite, or has more than two axes.
+        `feature` is no feature, `sr` no rate, or `y` is empty, not finite, of whole numbers, or of another shape.
     ClipError
         `y` does not have the channels that the feature keeps.
     """
-    y = np.asarray(y, dtype=np.float32)
-    if y.ndim not in (1, 2) or y.size == 0:
-        raise ParameterError(f"y has shape {y.shape}: must be (n_samples,) or (n_channels, n_samples), not empty")
-    if not np.isfinite(y).all():
-        raise ParameterError("y holds NaN or infinite samples")
-    (_, values, _) = next(iter(compile_plan([feature]).run(np.atleast_2d(y).T, sr)))
+    if not isinstance(feature, Feature):
+        raise ParameterError(
+            f"feature={feature!r}: must be a feature, e.g. melgrid.LogMel(n_mels=64), or store[0].feature of a store"
+        )
+    if isinstance(sr, bool) or not isinstance(sr, Real) or not 0 < sr < float("inf"):
+        raise ParameterError(f"sr={sr!r}: must be the rate of y in Hz, a number above 0")
+    (_, values, _) = next(iter(compile_plan([feature]).run(_samples(y), sr)))
     return values
+
+
+def _samples(y: npt.ArrayLike) -> Float32:
+    """Check what a person calls samples; (n_samples, n_channels), as a decoder gives them."""
+    samples = np.asarray(y)
+    if samples.dtype.kind in "iu":
+        raise ParameterError(
+            f"y is of type {samples.dtype}: must be float samples of full scale +-1; divide by the full scale "
+            "(y / 32768 for int16)"
+        )
+    if samples.dtype.kind != "f":
+        raise ParameterError(f"y is of type {samples.dtype}: must be an array of float samples of full scale +-1")
+    if samples.ndim not in (1, 2) or samples.size == 0:
+        raise ParameterError(f"y has shape {samples.shape}: must be (n_samples,) or (n_channels, n_samples), not empty")
+    if samples.ndim == 2 and samples.shape[0] > max(samples.shape[1], _MANY_CHANNELS):
+        raise ParameterError(
+            f"y has shape {samples.shape}: must be (n_channels, n_samples), this looks like the reverse; pass y.T"
+        )
+    samples = samples.astype(np.float32, copy=False)
+    if not np.isfinite(samples).all():
+        raise ParameterError("y holds NaN or infinite samples")
+    return np.atleast_2d(samples).T
 
 
 def counted(number: int, noun: str) -> str:

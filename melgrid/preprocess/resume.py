@@ -20,7 +20,7 @@ from melgrid.store.checks.adoption import adopt, source_digests
 from melgrid.store.checks.unlisted import shards_lacking
 from melgrid.store.shards.shard_info import SHARD_FILE, read_arrays, shard_name
 
-__all__ = ["FailedClips", "Infos", "every_task", "failed_clips", "outstanding", "remaining"]
+__all__ = ["FailedClips", "Infos", "every_task", "failed_clips", "kept", "outstanding", "remaining"]
 
 Infos = dict[tuple[str, int], ShardInfo]
 """Shards of a run, by feature id and number."""
@@ -46,6 +46,11 @@ def outstanding(
     -------
     tasks : list of ShardTask
     done : Infos
+
+    Raises
+    ------
+    StoreError
+        As for `remaining`.
     """
     tasks: list[ShardTask] = []
     done: Infos = {}
@@ -81,6 +86,11 @@ def remaining(task: ShardTask) -> tuple[ShardTask, dict[str, ShardInfo]]:
         With the features that are left; perhaps none.
     done : dict of str to ShardInfo
         By feature id.
+
+    Raises
+    ------
+    StoreError
+        A shard cannot be read for a reason that may pass: memory, descriptors, the disk. It stays.
     """
     if task.probe:
         return task, {}
@@ -99,6 +109,26 @@ def remaining(task: ShardTask) -> tuple[ShardTask, dict[str, ShardInfo]]:
             known = pd.Series(source_digests(path), index=rows.index, dtype=object)
             rows = rows.assign(source_sha256=rows["source_sha256"].astype(object).where(known.isna(), known))
     return replace(task, features=tuple(lacking), clips=rows), done
+
+
+def kept(store: Path, features: tuple[Feature, ...]) -> tuple[int, int, int]:
+    """Count what an interrupted run has left of the features that it was to make.
+
+    Parameters
+    ----------
+    store : Path
+    features : tuple of Feature
+
+    Returns
+    -------
+    shards, of, clips : int
+        Finished shards, those of the store, and the clips in the finished ones.
+    """
+    if not (store / "store.json").exists():
+        return 0, 0, 0
+    sizes = Manifest.load(store).clips()["shard"].value_counts()
+    done = [n for n in sizes.index if all((store / f.id / shard_name(int(n))).exists() for f in features)]
+    return len(done), len(sizes), int(sizes[done].sum())
 
 
 def _stored_waveforms(manifest: Manifest, about: About, shards: NDArray[np.int32]) -> dict[SignalKey, str]:
@@ -123,7 +153,14 @@ def _adopted(path: Path, task: ShardTask, feature: Feature, rows: pd.DataFrame) 
         return None
     try:
         return adopt(path, feature, task.about, rows)
-    except StoreError:
+    except StoreError as error:
+        cause = error.__cause__
+        # The system's errors have a number, damage has none. What could not be read may be whole.
+        if isinstance(cause, MemoryError) or getattr(cause, "errno", None) is not None:
+            raise StoreError(
+                f"{path}: cannot be read now ({cause}), so it stays, whole or not; put that right, or remove the file, "
+                "and run the same command again to resume"
+            ) from error
         return None
 
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from melgrid.preprocess.audio.signal import Float32, SignalKey
 from melgrid.preprocess.audio.source import Source, place_of
 from melgrid.preprocess.plan import Plan, compile_plan
 from melgrid.store import About, FeatureSet, ShardInfo, ShardWriter, open_store
+from melgrid.store.shards.encoding import encode_with_moments
 
 __all__ = ["STAGES", "ClipDone", "ShardResult", "ShardTask", "run_shard"]
 
@@ -233,6 +234,14 @@ def _plan(features: tuple[Feature, ...]) -> Plan:
     return compile_plan(features)
 
 
+@lru_cache(maxsize=8)
+def _warm_up(features: tuple[Feature, ...]) -> None:
+    """Do what a process does once for a grid outside of the time of any feature: compile loops, build filter banks."""
+    with suppress(Exception):  # what cannot be computed fails with a clip, which says so
+        for feature, values in _plan(features).run_noise():
+            encode_with_moments(values, feature)
+
+
 def _compute(
     task: ShardTask, plan: Plan, clip: Mapping[Any, Any], result: ShardResult, source: Source, again: bool
 ) -> _Outcome:
@@ -243,6 +252,7 @@ def _compute(
     if isinstance(clip["known_bad"], str):
         outcome.fail("known_bad", clip["known_bad"])
         return outcome
+    _warm_up(plan.features)  # here, for this too may take memory and time that kill the process: of a clip in hand
     complaints = _Complaints()
     try:
         if task.waveforms:

@@ -240,11 +240,38 @@ def test_channels_are_the_last_axis(music):
 
 @pytest.mark.parametrize(
     ("y", "words"),
-    [(np.zeros(0), "not empty"), (np.zeros((1, 2, 3)), r"shape \(1, 2, 3\)"), (np.array([0, np.nan]), "NaN")],
+    [
+        (np.zeros(0), "not empty"),
+        (np.zeros((1, 2, 3)), r"shape \(1, 2, 3\)"),
+        (np.array([0, np.nan]), "NaN"),
+        (np.zeros((22050, 2)), r"shape \(22050, 2\): must be \(n_channels, n_samples\), .* pass y\.T"),
+        (np.zeros(5000, np.int16), r"of type int16: .* divide by the full scale \(y / 32768 for int16\)"),
+        (np.zeros(5000, np.complex64), "of type complex64: must be an array of float"),
+        ("clip.wav", "of type <U8: must be an array of float"),
+    ],
 )
 def test_compute_refuses(y, words):
     with pytest.raises(ParameterError, match=words):
         compute(LogMel(), y, SR)
+
+
+@pytest.mark.parametrize("sr", [0, -1, "22050", None, True, np.nan, np.inf])
+def test_compute_refuses_what_is_no_rate(sr):
+    with pytest.raises(ParameterError, match=r"sr=.*: must be the rate of y in Hz"):
+        compute(LogMel(), np.zeros(5000), sr)
+
+
+@pytest.mark.parametrize("feature", ["logmel", LogMel().id, LogMel])
+def test_compute_refuses_what_is_no_feature(feature):
+    with pytest.raises(ParameterError, match=r"feature=.*: must be a feature, e\.g\. melgrid\.LogMel"):
+        compute(feature, np.zeros(5000), SR)
+
+
+def test_compute_takes_floats_of_any_precision_and_numpys_rates():
+    y = np.linspace(-0.5, 0.5, 4096).astype(np.float16)
+    expected = compute(LogMel(), y.astype(np.float32), SR)
+    for same in (y, y.astype(np.float64), y.tolist()):
+        np.testing.assert_array_equal(compute(LogMel(), same, np.int64(SR)), expected)
 
 
 def test_an_empty_plan_is_refused():
