@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import itertools
 import json
 import sys
 import tempfile
@@ -360,6 +359,4 @@ def data_parallel_process(rank: int, store: str, folder: str) -> None:
 held: list[Any] = []
 
 if __name__ == "__main__":
-    {"trials": trials, "departure": departure, "distributed": distributed}[sys.argv[1]](
-        *itertools.islice(sys.argv, 2, None)
-    )
+    {"trials": trials, "departure": departure, "distributed": distributed}[sys.argv[1]](sys.argv[2])

@@ -17,7 +17,7 @@ from melgrid.datasets import miniature
 from melgrid.params import LogMel
 from soak.kill import ROOT
 
-BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}  # and the package that each needs
+BACKENDS = ("tensorflow", "jax", "torch")  # each is the name of its package, too
 FEATURES = (
     LogMel(sr=16000, n_fft=512, hop_length=256, n_mels=8),
     LogMel(sr=16000, n_fft=512, hop_length=512, n_mels=4),
@@ -38,9 +38,9 @@ def main(*pythons: str) -> None:
         preprocess.run(datasets.load("urbansound8k", corpus), FEATURES, store, jobs=1, progress=False, shard_mb=1)
         tried = 0
         for python in pythons or (sys.executable,):
-            for backend, package in BACKENDS.items():
-                if not has(python, package):
-                    print(f"{python}: no {package}", flush=True)
+            for backend in BACKENDS:
+                if not has(python, backend):
+                    print(f"{python}: no {backend}", flush=True)
                     continue
                 environment = {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
                 environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"

@@ -27,7 +27,7 @@ import soundfile
 from soak import victim
 
 ROOT = Path(__file__).resolve().parent.parent
-VICTIMS = ("run", "workers", "both")
+WHO = ("run", "workers", "both")
 WORKER_STEPS = 36  # two shards of two features
 # Runs are forked off a process that has imported everything: half of the time of a run would be that.
 RUNS = multiprocessing.get_context("forkserver")
@@ -97,20 +97,20 @@ class Scene:
         named = store.with_name(f"{store.name}.steps")
         return named.read_text("utf-8") if named.exists() else None
 
-    def kill_at_random(self, store: Path, victim: str, delay: float, share: str = "") -> bool:
+    def kill_at_random(self, store: Path, who: str, delay: float, share: str = "") -> bool:
         """Kill some seconds after the imports; return whether there was somebody left to kill."""
         process = self.start(store, share=share)
         _wait_for(store.with_name(f"{store.name}.begun"), process)
         time.sleep(delay)
         alive = process.is_alive()
-        workers = children(process.pid) if victim != "run" else []
-        if victim != "workers":
+        workers = children(process.pid) if who != "run" else []
+        if who != "workers":
             process.kill()
         for worker in workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)
         process.join(TIMEOUT)
-        return alive and (victim == "run" or bool(workers))
+        return alive and (who == "run" or bool(workers))
 
     def seconds(self, store: Path) -> float:
         """Time that the work takes."""
@@ -170,16 +170,16 @@ def kills(scene: Scene, folder: Path, randoms: int, rng: np.random.Generator) ->
             yield f"{who} at {call}"
     done = tries = 0
     while done < randoms:
-        victim = VICTIMS[done % 3]
+        who = WHO[done % 3]
         delay = float(rng.uniform(0, work))
         tries += 1
         store = scene.store(folder / f"random-{tries}")
-        hit = scene.kill_at_random(store, victim, delay)
+        hit = scene.kill_at_random(store, who, delay)
         scene.check(store, expected)
         shutil.rmtree(store)
         if hit:
             done += 1
-            yield f"{victim} at random"
+            yield f"{who} at random"
 
 
 def kills_of_shares(scene: Scene, folder: Path, randoms: int, rng: np.random.Generator) -> Iterator[str]:
@@ -193,14 +193,14 @@ def kills_of_shares(scene: Scene, folder: Path, randoms: int, rng: np.random.Gen
         tries += 1
         store = folder / f"random-{tries}"
         other = scene.start(store, said=folder / "other", share="2/2")
-        hit = scene.kill_at_random(store, VICTIMS[done % 3], float(rng.uniform(0, work)), share="1/2")
+        hit = scene.kill_at_random(store, WHO[done % 3], float(rng.uniform(0, work)), share="1/2")
         other.join(TIMEOUT)
         if other.exitcode:
             raise AssertionError(f"the other share failed: {(folder / 'other').read_text('utf-8')}")
         scene.check(store, expected)
         shutil.rmtree(store)
         if hit:
-            yield f"{VICTIMS[done % 3]} at random"
+            yield f"{WHO[done % 3]} at random"
             done += 1
 
 

@@ -117,6 +117,7 @@ def test_another_subset_does_not_mix_into_a_store(root, store):
     )
     assert done.returncode == 2
     assert "was made of other clips" in done.stderr
+    assert "to write" not in done.stderr
 
 
 def test_too_many_bad_clips_give_their_own_exit_code(root, tmp_path):
@@ -125,6 +126,9 @@ def test_too_many_bad_clips_give_their_own_exit_code(root, tmp_path):
     (bad / "a" / "one.wav").write_text("words")
     (bad / "a" / "two.wav").write_bytes(next((root / "audio" / "fold1").glob("*.wav")).read_bytes())
     arguments = ["preprocess", "folder", "--root", bad, "--store", tmp_path / "s", "--feature", "logmel", "--quiet"]
+    share = melgrid(*arguments, "--task", "1/1")
+    assert share.returncode == 3
+    assert "allows; when all tasks are done, melgrid inspect" in share.stderr  # readers do not see a share's clips yet
     done = melgrid(*arguments)
     assert done.returncode == 3
     assert "1 of 2 clips failed, more than --max-bad 0.01 allows" in done.stderr
@@ -212,6 +216,7 @@ def test_ctrl_c_leaves_a_store_that_resumes(root, tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert out == ""
+    assert "kept: " in err
     assert "interrupted; run the same command again to resume" in err
     assert "Traceback" not in err
     assert not list((tmp_path / "s").rglob(".shard*"))

@@ -34,7 +34,7 @@ def add_clips(
         str, typer.Argument(metavar="DATASET", autocompletion=complete_corpus, help="The corpus that the store is of.")
     ],
     root: Root,
-    store: Annotated[Path, typer.Option(metavar="DIR", help="Where the store is.")],
+    store: Annotated[Path, typer.Option(metavar="DIR", exists=True, file_okay=False, help="Where the store is.")],
     set_: Settings = None,
     subset: Subset = None,
     limit: Annotated[int | None, typer.Option(metavar="N", help="The store is to have only N clips.")] = None,

@@ -41,10 +41,14 @@ def _one_of(*words: str) -> Callable[[typer.CallbackParam, str], str]:
 
 Root = Annotated[Path, typer.Option(metavar="DIR", help="Where the corpus lies.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus's adapter.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="An option of the corpus's adapter; may be given several times."),
 ]
 Subset = Annotated[str | None, typer.Option(metavar="NAME", help="The same as --set subset=NAME.")]
-Jobs = Annotated[int | None, typer.Option(metavar="N", min=1, help="Worker processes; default: one a processor.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Worker processes; default: one a processor. Not with --scheduler."),
+]
 OnError = Annotated[
     str,
     typer.Option(metavar="quarantine|stop", callback=_one_of("quarantine", "stop"), help="What a failed clip does."),
@@ -60,7 +64,7 @@ Executor = Annotated[
     typer.Option(
         metavar="threads|dask",
         callback=_one_of("threads", "dask"),
-        help="Who does the work: this machine, or dask's workers.",
+        help="Who starts the worker processes: threads of this command, or dask.",
     ),
 ]
 Scheduler = Annotated[

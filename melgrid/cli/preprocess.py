@@ -43,23 +43,34 @@ def preprocess(
         str, typer.Argument(metavar="DATASET", autocompletion=complete_corpus, help="A known corpus, or folder.")
     ],
     root: Root,
-    store: Annotated[Path, typer.Option(metavar="DIR", help="Where the store is or will be.")],
+    store: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where the store is or will be.")],
     grid: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Grid file.")] = None,
     feature: Annotated[
-        list[str] | None, typer.Option(metavar='"KIND KEY=V,V ..."', help="Features, written on the command line.")
+        list[str] | None,
+        typer.Option(
+            metavar='"KIND KEY=V,V ..."', help="Features, written on the command line; may be given several times."
+        ),
     ] = None,
     recipe: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", autocompletion=complete_recipe, help="A published grid: melgrid recipes lists them."
+            metavar="NAME",
+            autocompletion=complete_recipe,
+            help="A published grid (melgrid recipes lists them); may be given several times.",
         ),
     ] = None,
     augment: Annotated[
-        list[str] | None, typer.Option(metavar='"EFFECT KEY=V,V"', help="Variants of the training clips as well.")
+        list[str] | None,
+        typer.Option(
+            metavar='"EFFECT KEY=V,V"', help="Variants of the training clips as well; may be given several times."
+        ),
     ] = None,
     set_: Settings = None,
     subset: Subset = None,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="Only N clips, a fair sample.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Only N clips, a fair sample. A store keeps its N; add-clips adds more."),
+    ] = None,
     jobs: Jobs = None,
     dtype: Annotated[
         str | None, typer.Option(metavar="float16|float32|uint8", help="Stored type of features that name none.")
@@ -90,9 +101,11 @@ def preprocess(
     corpus = load_dataset(dataset, root, set_ or [], subset)
 
     from melgrid.preprocess import prepare, run
-    from melgrid.preprocess.text import forecast_text, room_warning, summary_text
+    from melgrid.preprocess.text import forecast_text, kept_text, room_warning, summary_text
 
-    coming, plan = prepare(corpus, wanted, store, limit=limit, jobs=jobs, shard_mb=shard_mb, timed=dry_run)
+    coming, plan = prepare(
+        corpus, wanted, store, limit=limit, jobs=jobs, shard_mb=shard_mb, allow_mixed=allow_mixed, timed=dry_run
+    )
     if json and dry_run:
         show(coming, json, str)
     elif dry_run or not quiet:
@@ -101,27 +114,33 @@ def preprocess(
         print(warning, file=sys.stderr)
     if dry_run:
         return
-    summary = run(
-        corpus,
-        wanted,
-        store,
-        jobs=jobs,
-        limit=limit,
-        shard_mb=shard_mb,
-        on_error="stop" if on_error == "stop" else "quarantine",
-        allow_mixed=allow_mixed,
-        retry=retry,
-        limits=limits_of(clip_seconds, memory_mb, max_clip_minutes),
-        progress=not quiet,
-        executor="dask" if executor == "dask" else "threads",
-        scheduler=scheduler,
-        task=task,
-    )
+    try:
+        summary = run(
+            corpus,
+            wanted,
+            store,
+            jobs=jobs,
+            limit=limit,
+            shard_mb=shard_mb,
+            on_error="stop" if on_error == "stop" else "quarantine",
+            allow_mixed=allow_mixed,
+            retry=retry,
+            limits=limits_of(clip_seconds, memory_mb, max_clip_minutes),
+            progress=not quiet,
+            executor="dask" if executor == "dask" else "threads",
+            scheduler=scheduler,
+            task=task,
+        )
+    except KeyboardInterrupt:
+        if plan:
+            print(kept_text(store, plan.features), file=sys.stderr)
+        raise
     show(summary, json, summary_text)
     if summary.failed > max_bad * summary.clips:
+        when = "when all tasks are done, " if task else ""
         print(
             f"melgrid: {summary.failed} of {summary.clips} clips failed, more than --max-bad {max_bad:g} allows; "
-            f"melgrid inspect {store} --failures lists them",
+            f"{when}melgrid inspect {store} --failures lists them",
             file=sys.stderr,
         )
         raise typer.Exit(_TOO_MANY_BAD)

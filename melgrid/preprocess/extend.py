@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -80,36 +81,36 @@ def add_clips(
     """
     start = time.perf_counter()
     path = Path(store)
-    stored = Manifest.load(path).about
-    dataset = augmented(take(dataset, limit), stored.options.get("augment", ()))
-    about = _about(path, stored, dataset)
+    manifest = Manifest.load(path)
+    dataset = augmented(take(dataset, limit), manifest.about.options.get("augment", ()))
+    about = _about(path, manifest.about, dataset)
+    features = tuple(record.feature for record in _computed(manifest))
     template = ShardTask.blank(
         dataset.root, path, about, on_error=on_error, allow_mixed=allow_mixed, longest_seconds=limits.audio_seconds
     )
     engine = engine_for(executor, scheduler, None, limits, jobs, False)
     summary = RunSummary(str(path))
-    with lock(path), ending(engine, path):
-        manifest = Manifest.load(path)
+    with closing(engine), disk_trouble(path, dataset, features), lock(path), ending(engine, path):
+        manifest = Manifest.load(path)  # as it is now that nobody else writes it
         manifest.check_matches(about, allow_mixed=allow_mixed)
         rows = clip_rows(dataset)
         new = manifest.check_clips(rows)
-        records = [manifest.feature(feature_id) for feature_id in manifest.features]
-        computed = [record for record in records if record.feature.kind != "derived"]
+        computed = _computed(manifest)
         if not computed:
             raise MismatchError(f"{path}: has no feature set that clips could join; use melgrid preprocess")
-        features = tuple(record.feature for record in computed)
-        with disk_trouble(path, dataset, features):
-            manifest.settle()
-            if new:
-                size = shard_size(len(rows), features, about.nominal_seconds, shard_mb << 20)
-                manifest.extend_clips(rows[rows["clip_id"].isin(new)], size)
-            tasks = _late_shards(template, computed, table_of(manifest, dataset))
-            summary.added = sum(len(task.clips) for task in tasks)
-            left = [(task, *remaining(task)) for task in tasks]
-            infos: Infos = {(feature, task.index): info for task, _, done in left for feature, info in done.items()}
-            infos |= work([todo for _, todo, _ in left if todo.features], summary, engine, progress)
-            _publish(manifest, computed, infos, about, summary)
-        derived = [record.feature.id for record in records if record not in computed]
+        manifest.settle()
+        if new:
+            size = shard_size(
+                len(rows), tuple(record.feature for record in computed), about.nominal_seconds, shard_mb << 20
+            )
+            manifest.extend_clips(rows[rows["clip_id"].isin(new)], size)
+        tasks = _late_shards(template, computed, table_of(manifest, dataset))
+        summary.added = sum(len(task.clips) for task in tasks)
+        left = [(task, *remaining(task)) for task in tasks]
+        infos: Infos = {(feature, task.index): info for task, _, done in left for feature, info in done.items()}
+        infos |= work([todo for _, todo, _ in left if todo.features], summary, engine, progress)
+        _publish(manifest, computed, infos, about, summary)
+        derived = sorted(set(manifest.features) - {record.feature.id for record in computed})
         if summary.features and derived:
             warnings.warn(
                 f"{', '.join(derived)}: derived by a model, so without the new clips until melgrid.loaders.derive is "
@@ -122,6 +123,12 @@ def add_clips(
         if summary.features:
             summary.log(clips)
     return summary
+
+
+def _computed(manifest: Manifest) -> list[FeatureRecord]:
+    """Feature sets that clips of the corpus can join: all but those that a model derives."""
+    records = (manifest.feature(feature_id) for feature_id in manifest.features)
+    return [record for record in records if record.feature.kind != "derived"]
 
 
 def _about(path: Path, stored: About, dataset: Dataset) -> About:

@@ -32,7 +32,7 @@ class FeatureForecast:
     ----------
     feature : Feature
     frames : int
-        Frames of one clip of nominal length.
+        Frames of one clip of median length.
     low, high : int, bytes
         Bounds for the whole corpus; equal when all lengths are known.
     done : bool
@@ -65,7 +65,7 @@ class Forecast:
         Free space where the store lies.
     run_seconds : float or None
         Time that the run will take, where a sample was timed.
-    nominal_seconds : float
+    median_seconds : float
         Length of the clip whose frames are told.
     """
 
@@ -74,7 +74,7 @@ class Forecast:
     features: tuple[FeatureForecast, ...]
     free: int
     run_seconds: float | None = None
-    nominal_seconds: float = 0.0
+    median_seconds: float = 0.0
 
     @property
     def low(self) -> int:
@@ -98,13 +98,16 @@ def frame_bytes(feature: Feature) -> int:
     -------
     int
     """
-    size = int(np.dtype(feature.dtype).itemsize)
-    return feature.bins * (feature.channels or 1) * (2 if feature.is_complex else 1) * size
+    return _frame_values(feature) * int(np.dtype(feature.dtype).itemsize)
+
+
+def _frame_values(feature: Feature) -> int:
+    return feature.bins * (feature.channels or 1) * (2 if feature.is_complex else 1)
 
 
 def _row_bytes(feature: Feature) -> int:
     """Bytes of a clip's row in a shard's tables: mean and m2 in double precision, and its texts."""
-    return 16 * feature.bins * (feature.channels or 1) * (2 if feature.is_complex else 1) + 700
+    return 16 * _frame_values(feature) + 700
 
 
 def clip_seconds(dataset: Dataset) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], float]:
@@ -169,17 +172,17 @@ def forecast(
     seconds, error = clip_seconds(dataset)
     good = dataset.clips["known_bad"].isna().to_numpy()
     seconds = seconds[good]
+    margin = _SIGMAS * error / max(float(seconds.mean()) if len(seconds) else 1.0, 1e-9)
+    median = float(np.median(seconds)) if len(seconds) else dataset.nominal_seconds
     rows = []
     for feature in features:
         lengths, counts = np.unique(np.round(seconds * feature.sr).astype(np.int64), return_counts=True)
         frames = sum(num_frames(feature, int(n)) * int(c) for n, c in zip(lengths, counts, strict=True))
-        nominal = num_frames(feature, round(dataset.nominal_seconds * feature.sr))
         size = frames * frame_bytes(feature) + len(seconds) * _row_bytes(feature)
-        margin = _SIGMAS * error / max(float(seconds.mean()) if len(seconds) else 1.0, 1e-9)
         rows.append(
             FeatureForecast(
                 feature,
-                nominal,
+                num_frames(feature, round(median * feature.sr)),
                 int(size * max(0.0, 1 - margin)),
                 int(size * (1 + margin)),
                 feature.id in done,
@@ -191,7 +194,7 @@ def forecast(
         float(seconds.sum()),
         tuple(rows),
         _free_bytes(store),
-        nominal_seconds=dataset.nominal_seconds,
+        median_seconds=median,
     )
 
 

@@ -9,19 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from melgrid.errors import ParameterError
+from melgrid.errors import MismatchError, ParameterError
 from melgrid.params import Derived, Feature, Grid
 from melgrid.preprocess.audio.augment import augmented
-from melgrid.preprocess.clips import native_rate, shard_size, take
+from melgrid.preprocess.clips import clip_rows, native_rate, shard_size, take
 from melgrid.preprocess.forecast import Forecast, forecast
 from melgrid.preprocess.plan import Plan, compile_plan
 from melgrid.preprocess.rehearsal import rehearse
-from melgrid.store import Manifest
+from melgrid.preprocess.versions import about_of
+from melgrid.store import About, Manifest
+from melgrid.store.creation import is_vacant
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from melgrid.datasets import Dataset
 
-__all__ = ["chosen", "prepare", "processors", "resolve_features"]
+__all__ = ["chosen", "matching_store", "prepare", "processors", "resolve_features"]
 
 
 def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature]) -> tuple[Feature, ...]:
@@ -54,6 +58,36 @@ def chosen(dataset: Dataset, grid: Grid | Feature | Iterable[Feature], limit: in
     return augmented(take(dataset, limit), grid.augment if isinstance(grid, Grid) else ())
 
 
+def matching_store(path: Path, about: About, rows: pd.DataFrame, allow_mixed: bool) -> Manifest | None:
+    """Open the store that a run would add to, if it may; None where it would make one.
+
+    Parameters
+    ----------
+    path : Path
+    about : About
+    rows : DataFrame
+        Clip table of the run.
+    allow_mixed : bool
+
+    Raises
+    ------
+    MismatchError
+        The store was made from other clips, options or versions, or there is something else.
+    StoreError
+        The store is damaged.
+    """
+    if is_vacant(path):
+        return None
+    manifest = Manifest.load(path)
+    manifest.check_matches(about, allow_mixed=allow_mixed)
+    if new := manifest.check_clips(rows):
+        raise MismatchError(
+            f"{path}: the corpus has {len(new)} clips that the store was made without (e.g. {new[0]}); melgrid "
+            "add-clips adds them; or use the subset and limit of the first run, or another --store"
+        )
+    return manifest
+
+
 def prepare(
     dataset: Dataset,
     grid: Grid | Feature | Iterable[Feature],
@@ -62,13 +96,14 @@ def prepare(
     limit: int | None = None,
     jobs: int | None = None,
     shard_mb: int = 128,
+    allow_mixed: bool = False,
     timed: bool = False,
 ) -> tuple[Forecast, Plan | None]:
     """Say what `run` with the same arguments would do; write nothing.
 
     Parameters
     ----------
-    dataset, grid, store, limit, jobs, shard_mb
+    dataset, grid, store, limit, jobs, shard_mb, allow_mixed
         As for `run`.
     timed : bool
         Also try a few clips, in a temporary folder, and say how long the run will take.
@@ -83,11 +118,16 @@ def prepare(
     ------
     ParameterError
         The grid breaks a rule.
+    MismatchError
+        The store was made from other clips, options or versions, or there is something else.
+    StoreError
+        The store is damaged.
     """
     dataset = chosen(dataset, grid, limit)
     features = resolve_features(dataset, grid)
     path = Path(store)
-    done = frozenset(Manifest.load(path).features if (path / "store.json").exists() else ())
+    manifest = matching_store(path, about_of(dataset), clip_rows(dataset), allow_mixed)
+    done = frozenset(manifest.features if manifest else ())
     missing = tuple(feature for feature in features if feature.id not in done)
     coming = forecast(dataset, features, path, done)
     if not missing:

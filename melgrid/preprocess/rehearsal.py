@@ -37,15 +37,12 @@ class Rehearsal:
         Mean time of a clip.
     shard_seconds : float
         Time to publish a shard of all features.
-    clips : int
-        Clips that were measured.
     shares : dict of str to float
         Share of the time that each feature takes, by id; they sum to 1.
     """
 
     clip_seconds: float
     shard_seconds: float
-    clips: int
     shares: dict[str, float]
 
     def wall_seconds(self, clips: int, shards: int, jobs: int) -> float:
@@ -112,4 +109,4 @@ def rehearse(dataset: Dataset, features: tuple[Feature, ...]) -> Rehearsal | Non
     mean = float(np.mean(costs))
     total = sum(result.feature_seconds.values())
     shares = {feature: seconds / total for feature, seconds in result.feature_seconds.items()}
-    return Rehearsal(mean * share, max(0.0, end - times[-1] - mean), len(costs), shares)
+    return Rehearsal(mean * share, max(0.0, end - times[-1] - mean), shares)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from melgrid.errors import MismatchError
 from melgrid.params import Feature, Grid
 from melgrid.preprocess.clips import clip_rows, dealt, known_bad
 from melgrid.preprocess.engine.engine import Engine, engine_for
 from melgrid.preprocess.engine.share import Share
 from melgrid.preprocess.engine.supervisor import Limits
 from melgrid.preprocess.forecast import clip_seconds
-from melgrid.preprocess.outlook import chosen, resolve_features
+from melgrid.preprocess.outlook import chosen, matching_store, resolve_features
 from melgrid.preprocess.progress import progress as show_progress
 from melgrid.preprocess.resume import Infos, every_task, failed_clips, outstanding
 from melgrid.preprocess.summary import RunSummary
@@ -117,7 +116,8 @@ def run(
     share = None if task is None else Share.parse(task)
     engine = engine_for(executor, scheduler, share, limits, jobs, retry)
     summary = RunSummary(str(path), task=task)
-    with disk_trouble(path, dataset, features), lock(path, shared=share is not None), ending(engine, path):
+    shared = share is not None
+    with closing(engine), disk_trouble(path, dataset, features), lock(path, shared=shared), ending(engine, path):
         manifest = _open(path, about, dataset, features, shard_mb << 20, allow_mixed, share)
         present = tuple(feature for feature in features if feature.id in manifest.features)
         missing = tuple(feature for feature in features if feature.id not in manifest.features)
@@ -145,7 +145,7 @@ def run(
 
 @contextmanager
 def ending(engine: Engine, path: Path) -> Iterator[None]:
-    """Whatever ends the run ends its workers, and what they had in hand goes."""
+    """Whatever ends the run ends its workers while it has the store, and what they had in hand goes."""
     try:
         yield
     finally:
@@ -172,15 +172,9 @@ def _opened(
 ) -> Manifest:
     rows = clip_rows(dataset)
     _sweep(path)  # of a killed run
-    if not (path / "store.json").exists():
+    manifest = matching_store(path, about, rows, allow_mixed)
+    if manifest is None:
         return create_store(path, about, dealt(rows, features, dataset.nominal_seconds, shard_bytes))
-    manifest = Manifest.load(path)
-    manifest.check_matches(about, allow_mixed=allow_mixed)
-    if new := manifest.check_clips(rows):
-        raise MismatchError(
-            f"{path}: the corpus has {len(new)} clips that the store was made without (e.g. {new[0]}); melgrid "
-            "add-clips adds them; or use the subset and limit of the first run, or another --store"
-        )
     manifest.settle()
     return manifest
 

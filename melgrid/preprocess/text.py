@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from melgrid.params import Feature
 from melgrid.preprocess.forecast import Forecast
 from melgrid.preprocess.plan import Plan, counted
+from melgrid.preprocess.resume import kept
 from melgrid.preprocess.run import RunSummary
 from melgrid.store.views.summary_text import size
 
-__all__ = ["duration", "forecast_text", "room_warning", "summary_text"]
+__all__ = ["duration", "forecast_text", "kept_text", "room_warning", "summary_text"]
 
 
 def duration(seconds: float) -> str:
@@ -47,7 +51,7 @@ def forecast_text(coming: Forecast, plan: Plan | None) -> str:
     timed = any(row.share is not None for row in coming.features)
     lines = [
         f"{coming.clips:,} clips, about {duration(coming.audio_seconds)} of audio; "
-        f"frames are of {coming.nominal_seconds:g} s",
+        f"frames x bins: of a clip of {coming.median_seconds:.3g} s",
         f"{'feature':<{width}}  {'frames x bins':>14}  {'dtype':<8} {'bytes':>19}" + "   time" * timed,
     ]
     for row in coming.features:
@@ -87,6 +91,25 @@ def room_warning(coming: Forecast) -> str:
 
 def _interval(low: int, high: int) -> str:
     return size(low) if size(low) == size(high) else f"{size(low)} to {size(high)}"
+
+
+def kept_text(store: Path, features: tuple[Feature, ...]) -> str:
+    """What an interrupted run has left, in one line.
+
+    Parameters
+    ----------
+    store : Path
+    features : tuple of Feature
+        Those that it was to make.
+
+    Returns
+    -------
+    str
+    """
+    shards, of, clips = kept(store, features)
+    if not shards:
+        return "kept: nothing yet, only finished shards are"
+    return f"kept: {shards:,} of {counted(of, 'shard')}, with {counted(clips, 'clip')}"
 
 
 def summary_text(summary: RunSummary) -> str:

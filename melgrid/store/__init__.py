@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from melgrid.store.about import About
     from melgrid.store.checks.faults import Fault, verify
+    from melgrid.store.creation import create_store
+    from melgrid.store.disk import lock, sweep
     from melgrid.store.exchange.export import export
     from melgrid.store.feature_set import FeatureSet
-    from melgrid.store.manifest import Manifest, create_store, lock, sweep
+    from melgrid.store.manifest import Manifest
     from melgrid.store.removal import Removal, remove
     from melgrid.store.selection import Selection
-    from melgrid.store.shards.shard import ShardInfo, ShardWriter, read_shard_info
+    from melgrid.store.shards.shard import ShardWriter
+    from melgrid.store.shards.shard_info import ShardInfo, read_shard_info
     from melgrid.store.statistics import Statistics
     from melgrid.store.store import Store, open_store
 
@@ -56,7 +59,7 @@ _HOMES = {
     "ShardWriter": "shards.shard",
     "Statistics": "statistics",
     "Store": "store",
-    "create_store": "manifest",
+    "create_store": "creation",
     "export": "exchange.export",
     "lock": "disk",
     "open_store": "store",

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from melgrid.errors import StoreError
+from melgrid.errors import MismatchError, StoreError
 from melgrid.params import KINDS, Derived, Feature, canonical_json
 
 __all__ = ["About", "restore_feature"]
@@ -97,14 +97,17 @@ def restore_feature(canonical: dict[str, Any]) -> Feature:
 
     Raises
     ------
-    StoreError
-        These are no canonical parameters of a feature that this version knows.
+    MismatchError
+        The kind is one that this melgrid does not know.
+    StoreError, ParameterError
+        These are no canonical parameters of a feature.
     """
     kinds: dict[str, type[Feature]] = {**KINDS, "derived": Derived}
     kind = kinds.get(str(canonical.get("kind")))
     if kind is None:
-        raise StoreError(
-            f"feature kind {canonical.get('kind')!r} is unknown; known: {', '.join(KINDS)}. Was a newer melgrid used?"
+        raise MismatchError(
+            f"feature kind {canonical.get('kind')!r} is unknown, known are {', '.join(KINDS)}; use the newer melgrid "
+            "that made it"
         )
     unset: dict[str, Any] = {name: None for name in kind.NULLABLE if name in kind.model_fields}
     if "empty_bands" in kind.model_fields:

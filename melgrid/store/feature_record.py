@@ -11,14 +11,14 @@ from typing import Any
 from melgrid.errors import ShardError, StoreError
 from melgrid.params import Feature, canonical_json
 from melgrid.store.about import About, restore_feature
+from melgrid.store.mismatch import check_format
 from melgrid.store.shards.encoding import item_shape
-from melgrid.store.shards.shard_info import ShardInfo
+from melgrid.store.shards.shard_info import REMEDY, ShardInfo
 
 __all__ = ["FeatureRecord"]
 
 FORMAT = "melgrid-feature"
 FORMAT_VERSION = 1
-REMEDY = "melgrid verify --repair says what can be done"
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,15 @@ class FeatureRecord:
 
         Raises
         ------
+        MismatchError
+            It has a newer format, or is of a kind of feature that this melgrid does not know.
         StoreError
-            It is damaged, has a newer format, or names files outside its folder.
+            It is damaged, or names files outside its folder.
         """
         try:
             fields = json.loads(data)
             found = fields["format"], fields["format_version"]
-            if found != (FORMAT, FORMAT_VERSION):
-                raise StoreError(f"{feature_id}/feature.json: has format {found}, not {(FORMAT, FORMAT_VERSION)}")
+            check_format(f"{feature_id}/feature.json", found, (FORMAT, FORMAT_VERSION))
             shards = tuple(ShardInfo.parse(row) for row in fields["shards"])
             record = cls(restore_feature(fields["parameters"]), shards, fields["versions"], fields["options"])
         except StoreError:

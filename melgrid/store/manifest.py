@@ -20,22 +20,21 @@ from melgrid.errors import StoreError
 from melgrid.params import Feature, canonical_json
 from melgrid.store.about import About
 from melgrid.store.checks.unlisted import unlisted
-from melgrid.store.disk import lock, publish_bytes, sweep
+from melgrid.store.disk import publish_bytes
 from melgrid.store.feature_record import FeatureRecord
-from melgrid.store.mismatch import check_about, check_clips
+from melgrid.store.mismatch import check_about, check_clips, check_format
 from melgrid.store.shards.shard_info import ShardInfo
 from melgrid.store.shards.whole_file import describes, write_whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Manifest", "create_store", "lock", "publish_bytes", "sweep"]
+__all__ = ["Manifest"]
 
 FORMAT = "melgrid-store"
 FORMAT_VERSION = 1
 CLIPS = "clips.parquet"
 MANIFEST_FILE = re.compile(r"clips\.parquet|[a-z0-9][a-z0-9.-]*/feature\.json")
-OWN_NAMES = {CLIPS, "runs"}
 REPAIR = "melgrid verify --repair rebuilds it from the shards"
 REMOVED = ""  # stands for the digest of a file that is being removed
 
@@ -71,23 +70,26 @@ class Manifest:
 
         Raises
         ------
+        MismatchError
+            It has a newer format.
         StoreError
-            There is no store, it is damaged, or it has a newer format.
+            There is no store, or it is damaged.
         """
         path = Path(path)
         try:
             data = json.loads((path / "store.json").read_bytes())
-            recorded = data.pop("sha256")
-            found = data.pop("format"), data.pop("format_version")
+            check_format(path / "store.json", (data["format"], data["format_version"]), (FORMAT, FORMAT_VERSION))
+            recorded = data["sha256"]
             about, files, pending = data["about"], dict(data["files"]), dict(data["pending"])
             if not all(isinstance(item, str) for pair in (*files.items(), *pending.items()) for item in pair):
                 raise TypeError("a digest is no text")
         except (FileNotFoundError, NotADirectoryError):
+            if not path.is_dir():
+                what = "is a file; name the folder of a store" if path.exists() else "there is no such folder"
+                raise StoreError(f"{path}: is no store: {what}") from None
             raise StoreError(f"{path}: is no store: it has no store.json") from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise StoreError(f"{path / 'store.json'}: is damaged ({error}). {REPAIR}") from None
-        if found != (FORMAT, FORMAT_VERSION):
-            raise StoreError(f"{path}: has format {found}, not {(FORMAT, FORMAT_VERSION)}; was a newer melgrid used?")
         strange = [name for name in {**files, **pending} if not MANIFEST_FILE.fullmatch(name)]
         if strange:
             raise StoreError(f"{path / 'store.json'}: {strange[0]!r} is no name of a manifest file")
@@ -181,7 +183,7 @@ class Manifest:
         Raises
         ------
         MismatchError
-            A clip has gone, or its path, labels, split, fold, group, start or end has changed.
+            A clip has gone, or what the dataset says of one has changed.
         """
         return check_clips(self.path, self.clips(), clips)
 
@@ -357,37 +359,3 @@ class Manifest:
 
     def _write(self) -> None:
         publish_bytes(self.path / "store.json", self.to_bytes())
-
-
-def create_store(path: str | Path, about: About, clips: pd.DataFrame) -> Manifest:
-    """Make a store without features.
-
-    Parameters
-    ----------
-    path : str or Path
-        Made when it does not exist.
-    about : About
-    clips : DataFrame
-        Clip table with at least clip_id, shard and row.
-
-    Returns
-    -------
-    Manifest
-
-    Raises
-    ------
-    StoreError
-        There is a store already, or one without its store.json, or a folder with other files.
-    """
-    path = Path(path)
-    path.mkdir(parents=True, exist_ok=True)
-    if (path / "store.json").exists():
-        raise StoreError(f"{path}: is a store already")
-    if any(path.glob("*/shard-*.h5")):
-        raise StoreError(f"{path}: has feature sets, but no store.json. {REPAIR}")
-    others = sorted(p.name for p in path.iterdir() if p.name not in OWN_NAMES and not p.name.startswith("."))
-    if others:
-        raise StoreError(f"{path}: has other files in it ({', '.join(others[:3])}); name an empty folder")
-    manifest = Manifest(path, about)
-    manifest.write_clips(clips)
-    return manifest

@@ -1,4 +1,4 @@
-"""Refuse to add to a store that was made of something else."""
+"""Refuse a store that was made of something else, or by a newer melgrid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from melgrid.store.plain import objects
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["check_about", "check_clips"]
+__all__ = ["check_about", "check_clips", "check_format"]
 
 # What --allow-mixed may let differ from one feature set to the next; each keeps its own.
 MIXABLE = ("versions", "options")
@@ -23,6 +23,24 @@ COMPARED = ("path", "labels", "split", "fold", "group", "start", "end", "parent"
 # A release of melgrid as such changes no number; its "engine" does.
 NOT_COMPARED = "melgrid"
 FIRST = 5
+
+
+def check_format(place: object, found: tuple[Any, Any], known: tuple[str, int]) -> None:
+    """Compare name and version of a file's format with those that this melgrid reads.
+
+    Raises
+    ------
+    MismatchError
+        It is a later version.
+    ValueError
+        It is something else.
+    """
+    if found[0] == known[0] and found[1] > known[1]:
+        raise MismatchError(
+            f"{place}: is of format {found[1]}, this melgrid reads {known[1]}; use the newer one that made it"
+        )
+    if found != known:
+        raise ValueError(f"is of format {found}, not {known}")
 
 
 def check_about(path: Path, stored: About, about: About, allow_mixed: bool) -> None:

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,9 +18,10 @@ import melgrid.store
 from melgrid import datasets
 from melgrid.errors import ClipError, MelgridError, MismatchError, ParameterError, StoreError
 from melgrid.params import Cqt, Grid, LogMel, Stft, Waveform
-from melgrid.preprocess import Limits, prepare, run, versions
-from melgrid.preprocess.text import forecast_text, summary_text
-from melgrid.store import Manifest, ShardWriter
+from melgrid.preprocess import Limits, add_clips, prepare, run, versions
+from melgrid.preprocess.engine.engine import Threads
+from melgrid.preprocess.text import forecast_text, kept_text, summary_text
+from melgrid.transforms import num_frames
 
 GRID = Grid.product("logmel", n_fft=512, hop_length=[128, 256], n_mels=[32, 40])
 OPTIONS = {"progress": False, "shard_mb": 1}
@@ -160,8 +163,6 @@ def test_every_shape_and_type_goes_through(dataset, tmp_path):
 
 
 def test_stored_waveforms_stand_for_decoding_with_the_same_bytes(reference, dataset, corpus, tmp_path):
-    import shutil
-
     copy = tmp_path / "corpus"
     shutil.copytree(corpus, copy)
     here = datasets.load("folder", copy)
@@ -185,8 +186,6 @@ def test_stored_waveforms_stand_for_decoding_with_the_same_bytes(reference, data
 
 
 def test_a_clip_that_the_stored_waveforms_lack_does_not_end_the_run(corpus, tmp_path):
-    import shutil
-
     copy = tmp_path / "corpus"
     shutil.copytree(corpus, copy)
     here, store = datasets.load("folder", copy), tmp_path / "store"
@@ -231,8 +230,6 @@ def test_on_error_stop_ends_the_run_and_names_the_clip(dataset, tmp_path):
 
 
 def test_a_changed_source_file_is_noticed(corpus, tmp_path):
-    import shutil
-
     shutil.copytree(corpus, tmp_path / "corpus")
     dataset = datasets.load("folder", tmp_path / "corpus")
     run(dataset, LogMel(n_mels=40), tmp_path / "store", **OPTIONS)
@@ -251,8 +248,6 @@ def whole(store):
 
 
 def test_failed_clips_are_tried_again_in_new_generations(corpus, tmp_path):
-    import shutil
-
     shutil.copytree(corpus, tmp_path / "corpus")
     dataset = datasets.load("folder", tmp_path / "corpus")
     store = tmp_path / "store"
@@ -287,8 +282,6 @@ def test_failed_clips_are_tried_again_in_new_generations(corpus, tmp_path):
 
 
 def test_trying_again_loses_no_clip_that_worked(corpus, tmp_path):
-    import shutil
-
     shutil.copytree(corpus, tmp_path / "corpus")
     dataset = datasets.load("folder", tmp_path / "corpus")
     store = tmp_path / "store"
@@ -305,47 +298,16 @@ def test_trying_again_loses_no_clip_that_worked(corpus, tmp_path):
     assert melgrid.store.verify(store, deep=True) == []
 
 
-def test_shards_of_an_interrupted_run_are_taken_over_only_if_they_are_right(reference, dataset, tmp_path):
-    """Damaged, foreign, or of other versions: made again. Readers have never seen them."""
-    import shutil
-
-    path, _ = reference
-    store = tmp_path / "store"
-    shutil.copytree(path, store)
-    manifest = Manifest.load(store)
-    features = [fs.feature for fs in melgrid.open_store(store)]
-    shards = [store / feature.id / "shard-00000.h5" for feature in features]
-    for feature in features:
-        del manifest.files[f"{feature.id}/feature.json"]
-        (store / feature.id / "feature.json").unlink()
-        (store / feature.id / "all.h5").unlink()
-    manifest._write()
-    flipped = bytearray(shards[0].read_bytes())
-    flipped[-1] ^= 1
-    shards[0].write_bytes(flipped)
-    shutil.copy(shards[1].with_name("shard-00001.h5"), shards[1])
-    shutil.copy(shards[3], shards[2])
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(versions, "decoder_version", lambda: "0.9")
-        about = manifest.about.model_copy(update={"versions": versions.versions_in_force()})
-        rows = manifest.clips().query("shard == 1")
-        other = shards[3].with_name("shard-00001.h5")
-        other.unlink()
-        with ShardWriter(other.parent, 1, features[3], about, rows) as writer:
-            for _ in range(len(rows)):
-                writer.append(None, status="failed", reason="crashed: by another decoder")
-            writer.publish()
-    kept = shards[0].with_name("shard-00002.h5").stat().st_ino
-    run(dataset, GRID, store, **OPTIONS)
-    assert whole(store) == whole(path)
-    assert shards[0].with_name("shard-00002.h5").stat().st_ino == kept
-
-
-def test_two_runs_on_one_store_do_not_mix(reference, dataset):
+def test_two_runs_on_one_store_do_not_mix(reference, dataset, monkeypatch):
     from melgrid.store import lock
 
+    closed = []
+    monkeypatch.setattr(Threads, "close", lambda self: closed.append(self))
     with lock(reference[0]), pytest.raises(StoreError, match=r"is being written by process \d+"):
         run(dataset, LogMel(n_mels=20), reference[0], **OPTIONS)
+    with lock(reference[0]), pytest.raises(StoreError, match=r"is being written by process \d+"):
+        add_clips(dataset, reference[0], **OPTIONS)
+    assert len(closed) == 2  # nor does a cluster go on that was started for nothing
 
 
 def test_other_versions_are_refused(reference, dataset, monkeypatch):
@@ -383,6 +345,48 @@ def test_the_forecast_is_what_is_written(reference, dataset, tmp_path):
     assert nothing is None
     assert again.low == again.high == 0
     assert "in the store" in forecast_text(again, nothing)
+
+
+def test_the_forecast_tells_the_frames_of_the_median_clip(dataset, tmp_path):
+    known = dataset.clips.assign(seconds=[0.25] * 5 + [0.5] * 14 + [9.0] * 5)
+    coming, plan = prepare(replace(dataset, clips=known, nominal_seconds=4.0), GRID, tmp_path / "store")
+    assert coming.median_seconds == 0.5
+    assert [row.frames for row in coming.features] == [num_frames(feature, 11025) for feature in tuple(GRID)]
+    assert "frames x bins: of a clip of 0.5 s" in forecast_text(coming, plan)
+
+
+def test_what_a_run_would_refuse_is_refused_before_a_forecast(reference, dataset, corpus, tmp_path, monkeypatch):
+    path, _ = reference
+    before = digests(path)
+    with pytest.raises(MismatchError, match="made of other clips"):
+        prepare(dataset, GRID, path, limit=5)
+    with pytest.raises(MismatchError, match="dataset: store has 'folder', this run 'other'"):
+        prepare(replace(dataset, name="other"), GRID, path)
+    few = run(datasets.load("folder", corpus), GRID, tmp_path / "few", limit=3, **OPTIONS)
+    with pytest.raises(MismatchError, match="melgrid add-clips adds them"):
+        prepare(dataset, GRID, few.store)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").touch()
+    with pytest.raises(MismatchError, match=r"other files in it \(thesis\.tex\)"):
+        prepare(dataset, GRID, tmp_path / "home")
+    monkeypatch.setattr(versions, "ENGINE", "of tomorrow")
+    with pytest.raises(MismatchError, match=r"versions\.engine"):
+        prepare(dataset, GRID, path)
+    coming, _ = prepare(dataset, GRID, path, allow_mixed=True)
+    assert all(row.done for row in coming.features)
+    assert digests(path) == before
+
+
+def test_an_interrupted_run_says_what_is_kept(reference, tmp_path):
+    assert kept_text(tmp_path / "nowhere", tuple(GRID)) == "kept: nothing yet, only finished shards are"
+    store = tmp_path / "store"
+    shutil.copytree(reference[0], store)
+    clips = melgrid.open_store(store).clips
+    shards = sorted(set(clips["shard"]))
+    assert kept_text(store, tuple(GRID)) == f"kept: {len(shards)} of {len(shards)} shards, with 24 clips"
+    (store / tuple(GRID)[1].id / "shard-00000.h5").unlink()  # a shard counts when all features have it
+    left = (clips["shard"] > 0).sum()
+    assert kept_text(store, tuple(GRID)) == f"kept: {len(shards) - 1} of {len(shards)} shards, with {left} clips"
 
 
 def test_runs_leave_a_log_with_times_and_failures(reference):

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from melgrid import datasets
 from melgrid.errors import StoreError
 from melgrid.params import Mel, Stft
-from melgrid.preprocess import prepare, run
+from melgrid.preprocess import add_clips, prepare, run
 from melgrid.preprocess.text import forecast_text
 from melgrid.store import disk, verify
 from soak.kill import contents
@@ -128,6 +129,13 @@ def test_a_read_only_disk_is_said_plainly(corpus, small_disk):
     remount(small_disk, "ro")
     with pytest.raises(StoreError, match=r"/store: cannot be used: Read-only file system; put that right"):
         run(datasets.load("folder", corpus), FEATURES, small_disk / "store", **OPTIONS)
+
+
+def test_a_store_on_a_read_only_disk_gains_no_clips_and_that_is_said_plainly(corpus, reference, small_disk):
+    store = Path(shutil.copytree(reference, small_disk / "store"))
+    remount(small_disk, "ro")
+    with pytest.raises(StoreError, match=r"/store: cannot be used: Read-only file system; put that right"):
+        add_clips(datasets.load("folder", corpus), store, **OPTIONS)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")

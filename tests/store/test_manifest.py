@@ -15,32 +15,6 @@ from melgrid.store.clips import ClipTable, table_to_bytes, with_all_columns
 TABLE = pd.DataFrame({"clip_id": ["a", "b", "c"], "shard": [0, 1, 0], "row": [0, 0, 1]})
 
 
-def test_a_new_store_has_clips_and_no_features(tmp_path):
-    create_store(tmp_path / "deep" / "s", About(dataset="x"), TABLE)
-    store = open_store(tmp_path / "deep" / "s")
-    assert len(store) == 0
-    assert store.clips["clip_id"].tolist() == ["a", "c", "b"]
-    assert store.clips["status"].isna().all()
-    assert sorted(p.name for p in store.path.iterdir()) == ["clips.parquet", "store.json"]
-
-
-def test_a_store_is_not_made_over_something_else(tmp_path):
-    create_store(tmp_path / "s", About(dataset="x"), TABLE)
-    with pytest.raises(StoreError, match="a store already"):
-        create_store(tmp_path / "s", About(dataset="x"), TABLE)
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "thesis.tex").touch()
-    with pytest.raises(StoreError, match=r"other files in it \(thesis.tex\)"):
-        create_store(tmp_path / "home", About(dataset="x"), TABLE)
-
-
-def test_a_store_whose_making_was_interrupted_is_made_again(tmp_path):
-    (tmp_path / "s" / "runs").mkdir(parents=True)
-    (tmp_path / "s" / "clips.parquet").write_bytes(b"half")
-    create_store(tmp_path / "s", About(dataset="x"), TABLE)
-    assert len(open_store(tmp_path / "s").clips) == 3
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -271,10 +245,14 @@ def test_a_reader_from_before_an_update_reads_the_new_files(make_toy):
     assert set(old.clips()["reason"]) == {"x"}
 
 
-def test_a_newer_format_is_refused(make_toy, monkeypatch):
+def test_a_newer_format_is_refused_whatever_its_keys_are(make_toy):
     toy = make_toy()
-    monkeypatch.setattr(manifest_module, "FORMAT_VERSION", 2)
-    with pytest.raises(StoreError, match="newer melgrid"):
+    document = {"format": "melgrid-store", "format_version": 2, "something": "else"}
+    (toy.path / "store.json").write_text(json.dumps(document))
+    with pytest.raises(MismatchError, match=r"store\.json: is of format 2, this melgrid reads 1; use the newer one"):
+        open_store(toy.path)
+    (toy.path / "store.json").write_text(json.dumps({**document, "format": "other"}))
+    with pytest.raises(StoreError, match=r"damaged \(is of format \('other', 2\), not"):
         open_store(toy.path)
 
 

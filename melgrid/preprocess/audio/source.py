@@ -49,10 +49,10 @@ class Source:
         return self.sha256
 
     def decode(self, longest_seconds: float) -> Audio:
-        """Decode all of the file, once."""
+        """Decode all of the file, once; what `read` has read, so that the digest is of these bytes."""
         if self.audio is None:
-            data = read_bytes(self.path) if self._data is None else self._data
-            self.audio, self._data = decode(data, self.place[0], longest_seconds), None
+            assert self._data is not None
+            self.audio, self._data = decode(self._data, self.place[0], longest_seconds), None
         return self.audio
 
     def signal_of(self, clip: Mapping[Any, Any], part: Audio, *, again: bool) -> Callable[[SignalKey], Float32]:

@@ -145,7 +145,8 @@ class Cluster:
     def close(self) -> None:
         with suppress(OSError, TimeoutError, CancelledError):
             if self._store is not None:
-                self._client.run(_close, self._store, None, on_error="ignore")
+                store, self._store = self._store, None
+                self._client.run(_close, store, None, on_error="ignore")
         if not self._keeps:
             self._client.close()
         if self._local is not None:

@@ -28,7 +28,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """End whatever is still at work, and wait for that."""
+        """End whatever is still at work, and wait for that; a second time does nothing."""
         ...
 
 

@@ -45,6 +45,7 @@ def adopt(path: Path, feature: Feature, about: About, clips: pd.DataFrame) -> Sh
         It was made otherwise, or of other clips.
     """
     info = read_shard_info(path)
+    _check_digests(path, info)  # first: what is read from here on is as it was written
     found = read_text(path)
     if found.feature != feature:
         raise ShardError(f"{path}: is a shard of {found.feature.id}")
@@ -52,7 +53,6 @@ def adopt(path: Path, feature: Feature, about: About, clips: pd.DataFrame) -> Sh
     rows = clip_rows(path)
     if rows["clip_id"].tolist() != clips["clip_id"].tolist() or check_clips(path, rows, clips):
         raise MismatchError(f"{path}: holds other clips")
-    _check_digests(path, info)
     return info
 
 

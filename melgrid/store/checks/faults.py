@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from melgrid.errors import MelgridError, ShardError, StoreError
+from melgrid.errors import MelgridError, MismatchError, ShardError, StoreError
 from melgrid.params import Feature
-from melgrid.store.checks.rebuild import published
+from melgrid.store.checks.rebuild import published, read_text
 from melgrid.store.checks.unlisted import shards_lacking, unlisted
 from melgrid.store.clips import ClipTable
 from melgrid.store.disk import stale
 from melgrid.store.feature_record import FeatureRecord
-from melgrid.store.manifest import CLIPS, REMOVED, Manifest
+from melgrid.store.manifest import CLIPS, REMOVED, REPAIR, Manifest
 from melgrid.store.shards.encoding import item_shape, moments, stored_dtype
 from melgrid.store.shards.header import header_digest
 from melgrid.store.shards.shard_info import ShardInfo, file_digest, open_shard, read_shard_info
@@ -24,10 +24,10 @@ from melgrid.store.shards.whole_file import NAME, check_whole_file
 
 __all__ = ["Fault", "check_clips", "check_shard", "feature_folders", "find_faults", "verify"]
 
-REPAIR = "melgrid verify --repair rebuilds it from the shards"
 AGAIN = "Run the same melgrid preprocess again: it computes only what is missing"
 LOST = "Put it back; else --repair hides its feature set, and the same melgrid preprocess then computes what is missing"
 RECOMPUTE = "--repair sets it aside; then run the same melgrid preprocess again, which computes only what is missing"
+NEWER = "If there is none, the file is damaged: remove it, then --repair"
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Fault:
     @classmethod
     def told(cls, path: Path, name: str, error: Exception, remedy: str) -> Fault:
         """Make one of an error about a file of the store at `path`, which names file and remedy itself."""
+        remedy = NEWER if isinstance(error, MismatchError) else remedy
         what = str(error).removeprefix(f"{path / name}: ").removeprefix(f"{name}: ").removeprefix(f"{path}: ")
         return cls(name, None, what.partition(". melgrid verify --")[0].rstrip("."), remedy)
 
@@ -242,16 +243,16 @@ def check_clips(file: Path, shard: ShardInfo, table: ClipTable) -> None:
 
 
 def _unlisted(path: Path, listed: set[Path], deep: bool) -> list[Fault]:
-    """Damage in shards of feature sets that no reader sees yet."""
-    from melgrid.store.checks.rebuild import read_text
-
-    faults = []
+    """Damage in shards of feature sets that no reader sees yet; nothing when only sizes are compared."""
+    faults: list[Fault] = []
+    if not deep:
+        return faults
     seen = {file.parent for file in listed}
     for folder in feature_folders(path):
         for file in published(folder):
-            name = str(file.relative_to(path))
-            if file in listed or not deep:
+            if file in listed:
                 continue
+            name = str(file.relative_to(path))
             try:
                 feature = read_text(file).feature
                 if feature.id != folder.name and folder not in seen:

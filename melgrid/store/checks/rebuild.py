@@ -48,13 +48,12 @@ def read_text(path: Path) -> ShardText:
 
     Raises
     ------
-    ShardError, StoreError
+    ShardError
         The file is damaged.
     """
     with open_shard(path) as file:
-        parameters = file.attrs["parameters"].decode()
-        about = file["about"][()].decode()
-    return ShardText(restore_feature(json.loads(parameters)), About.parse(json.loads(about)))
+        parameters, about = json.loads(file.attrs["parameters"]), json.loads(file["about"][()])
+        return ShardText(restore_feature(parameters), About.parse(about))
 
 
 def common_about(abouts: Iterable[About]) -> About:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from melgrid.errors import MelgridError, StoreError
-from melgrid.store.checks.faults import AGAIN, Fault, check_clips, check_shard, feature_folders, find_faults
+from melgrid.errors import MelgridError, MismatchError, ShardError, StoreError
+from melgrid.store.checks.faults import AGAIN, NEWER, Fault, check_clips, check_shard, feature_folders, find_faults
 from melgrid.store.checks.rebuild import ShardText, clip_rows, common_about, outcomes, published, read_text
 from melgrid.store.clips import ClipTable, with_all_columns
 from melgrid.store.disk import lock, sweep
@@ -20,6 +20,8 @@ from melgrid.store.shards.shard_info import ShardInfo, read_shard_info
 from melgrid.store.shards.whole_file import NAME
 
 __all__ = ["repair_store"]
+
+FIRST = 3
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def repair_store(path: Path) -> list[Fault]:
 
     Raises
     ------
+    MismatchError
+        A newer melgrid made the store, or some of it: what this one does not know is no damage.
     StoreError
         A producer is at work, or neither the manifest nor any shard is readable.
     """
@@ -53,13 +57,19 @@ def repair_store(path: Path) -> list[Fault]:
             sweep(folder)
         with suppress(MelgridError, OSError):
             Manifest.load(path).settle()
-        if not find_faults(path, deep=True) and not _is_unlisted(path):
+        faults = find_faults(path, deep=True)
+        if newer := [str(fault) for fault in faults if fault.remedy == NEWER]:
+            raise MismatchError(" ".join(newer[:FIRST]))  # before anything is changed
+        if not faults and not _is_unlisted(path):
             return []
+        files = [file for folder in feature_folders(path) for file in published(folder)]
+        for file in files:
+            with suppress(ShardError):  # damage is told below, a newer format ends it here
+                read_text(file)
         shards: list[SoundShard] = []
         left: list[Fault] = []
-        for folder in feature_folders(path):
-            for file in published(folder):
-                left += _take(path, file, shards)
+        for file in files:
+            left += _take(path, file, shards)
         manifest = _manifest(path, shards)
         clips = _clips(manifest, shards)
         whole, hidden = _whole_sets(manifest, clips, shards)
@@ -135,8 +145,9 @@ def _whole_sets(
         if not lost and own[name]:
             whole[name] = [shard for shard in own[name] if shard.info.index in wanted]
         elif f"{name}/feature.json" in manifest.files:
-            del manifest.files[f"{name}/feature.json"]
             hidden.append(Fault(name, None, f"shards {lost[:10]} are missing, so the feature set is hidden", AGAIN))
+    for fault in hidden:  # only now: who reads a table that is not there reads store.json again
+        del manifest.files[f"{fault.file}/feature.json"]
     return whole, hidden
 
 

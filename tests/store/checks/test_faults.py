@@ -10,10 +10,12 @@ import h5py
 import numpy as np
 import pytest
 
-from melgrid.errors import StoreError
-from melgrid.store import Fault, Manifest, lock, open_store, verify
+from melgrid.errors import MismatchError, ShardError, StoreError
+from melgrid.store import Fault, Manifest, feature_record, lock, open_store, verify
 from melgrid.store.checks import faults
+from melgrid.store.checks.adoption import adopt
 from melgrid.store.checks.faults import find_faults
+from melgrid.store.shards import shard_info
 
 TWO = ("float16", "complex")
 
@@ -262,6 +264,65 @@ def test_repair_forgets_a_feature_set_whose_folder_is_gone(toy):
     assert [fault.file for fault in verify(toy.path, repair=True)] == [gone]
     assert toy.store.ids == (kept,)
     assert verify(toy.path, deep=True) == []
+
+
+@pytest.mark.parametrize("text", ["parameters", "about"])
+def test_a_hole_in_the_words_of_a_shard_is_damage_like_any_other(toy, features, text):
+    """Zeros where canonical JSON was, as after a power cut: in a listed shard, in one that no manifest lists yet."""
+    toy.write(features["float32"])
+    clips = Manifest.load(toy.path).clips()
+    rows = clips[clips["shard"] == 0].reset_index(drop=True)
+    paths = [toy.path / features[name].id / "shard-00000.h5" for name in ("float16", "float32")]
+    for path in paths:
+        with h5py.File(path, locking=False) as file:
+            words = bytes(file.attrs["parameters"] if text == "parameters" else file["about"][()])
+        data = path.read_bytes()
+        path.write_bytes(data.replace(words[:40], bytes(40)))
+    with pytest.raises(ShardError, match=r"shard-00000\.h5: does not have the digests"):
+        adopt(paths[1], features["float32"], toy.about, rows)
+    names = {str(path.relative_to(toy.path)) for path in paths}
+    assert {fault.file for fault in verify(toy.path, deep=True)} == names
+    assert names <= {fault.file for fault in verify(toy.path, repair=True)}
+    assert all(path.with_name(f"{path.name}.damaged").exists() and not path.exists() for path in paths)
+    assert toy.store.ids == (features["complex"].id,)
+
+
+def test_repair_leaves_what_a_newer_melgrid_made(toy, features, monkeypatch):
+    before = snapshot(toy.path)
+    document = json.loads((toy.path / "store.json").read_text())
+    (toy.path / "store.json").write_text(json.dumps({**document, "format_version": 2}))
+    newer = snapshot(toy.path)
+    assert verify(toy.path)[0].what == "is of format 2, this melgrid reads 1; use the newer one that made it"
+    with pytest.raises(MismatchError, match="use the newer one"):
+        verify(toy.path, repair=True)
+    assert snapshot(toy.path) == newer
+    (toy.path / "store.json").unlink()
+    monkeypatch.setattr(shard_info, "FORMAT_VERSION", 0)  # a shard of format 1 is newer then
+    newer = snapshot(toy.path)
+    with pytest.raises(
+        MismatchError, match=r"shard-00000\.h5: is of format 1, this melgrid reads 0; use the newer one"
+    ):
+        verify(toy.path, repair=True)
+    assert snapshot(toy.path) == newer
+    monkeypatch.setattr(shard_info, "FORMAT_VERSION", 1)
+    assert verify(toy.path, repair=True) == []
+    assert snapshot(toy.path) == before
+
+
+@pytest.mark.parametrize("newer", ["feature.json", "shards"])
+def test_repair_changes_nothing_beside_a_feature_set_of_a_newer_melgrid(make_toy, features, monkeypatch, newer):
+    """Whatever else is damaged: one that this melgrid cannot read is not to be hidden."""
+    toy = make_toy(features=[features["float16"], features["complex"]])
+    (toy.path / features["complex"].id / "shard-00001.h5").write_bytes(b"damage")
+    (toy.path / "clips.parquet").unlink()
+    if newer == "shards":
+        monkeypatch.setattr(shard_info, "FORMAT_VERSION", 0)
+    else:
+        monkeypatch.setattr(feature_record, "FORMAT_VERSION", 0)
+    before = snapshot(toy.path)
+    with pytest.raises(MismatchError, match="use the newer one that made it"):
+        verify(toy.path, repair=True)
+    assert snapshot(toy.path) == before
 
 
 def test_repair_needs_something_to_rebuild_from(make_toy, tmp_path):
