@@ -81,8 +81,13 @@ class Comparison:
 
     @property
     def best(self) -> Outcome:
-        """The setting with the best mean."""
+        """The setting with the best mean; the smallest of them."""
         return self.outcomes[0]
+
+    @property
+    def undecided(self) -> bool:
+        """Whether all settings, of several, have the same mean."""
+        return len(self.outcomes) > 1 and self.outcomes[0].mean == self.outcomes[-1].mean
 
 
 def compare(

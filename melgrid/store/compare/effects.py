@@ -24,7 +24,7 @@ class Level:
     mean : float
         Of the metric.
     wins : int
-        Matched groups in which this value is the best; ties count for each.
+        Matched groups in which this value is the best; ties count for each, unless all values of the group are equal.
     settings : int
         Feature sets behind the mean.
     bytes, seconds : float or None
@@ -128,8 +128,12 @@ def _effect(
         groups.setdefault(repr([point.values[other] for other in factors if other != name]), []).append(point)
     matched = [group for group in groups.values() if {p.values[name] for p in group} == set(values)]
     chosen = [point for group in matched for point in group] or list(points)
-    best = min if lower else max
-    wins = [point.values[name] for group in matched for point in group if point.metric == best(p.metric for p in group)]
+    wins: list[Any] = []
+    for group in matched:
+        metrics = [point.metric for point in group]
+        best = min(metrics) if lower else max(metrics)
+        if min(metrics) < max(metrics):
+            wins += [point.values[name] for point in group if point.metric == best]
     levels = []
     for value in values:
         own = [point for point in chosen if point.values[name] == value]

@@ -78,6 +78,9 @@ def effect_title(effect: Effect) -> str:
 def verdict(found: Comparison) -> list[tuple[str, str]]:
     """Say which setting won and what it costs, and which one is nearly as good for less; each with its id."""
     best = found.best
+    if found.undecided:
+        equal = f"none is best: all {len(found.outcomes)} settings have {found.metric} {best.mean:.4g}"
+        return [(f"{equal}. The smallest: {best.setting} in {size(best.bytes)}", best.id)]
     text = f"best: {best.setting} with {found.metric} {with_std(best)} in {size(best.bytes)}"
     if best.seconds is not None:
         text += f" and {seconds_text(best.seconds)} of computing"

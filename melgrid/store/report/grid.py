@@ -51,22 +51,13 @@ def grid_table(features: list[FeatureSet], seconds: dict[str, float], found: Com
     -------
     Table
     """
-    shown = features[:MOST_ROWS]
     varying = _columns([f.feature for f in features])
     metric = {o.id: o for o in found.outcomes} if found else {}
-    head = (
-        "kind",
-        *((found.metric,) if found else ()),
-        *varying,
-        "frame",
-        "hop",
-        "type",
-        "clips",
-    )
-    head += ("size", "rounding", *(("computing",) if seconds else ()), "id")
+    measured, timed = ((found.metric,) if found else ()), (("computing",) if seconds else ())
+    head = ("kind", *measured, *varying, "bins", "hop", "type", "clips", "size", "rounding", *timed, "id")
     rows = []
-    for features_ in shown:
-        feature, shards = features_.feature, features_.record.shards
+    for one in features[:MOST_ROWS]:
+        feature, shards = one.feature, one.record.shards
         table = parameters(feature)
         total = sum(shard.bytes for shard in shards)
         clips = sum(shard.clips - shard.failed for shard in shards)
@@ -76,7 +67,7 @@ def grid_table(features: list[FeatureSet], seconds: dict[str, float], found: Com
             cells.append(Cell("", None) if own is None else Cell(f"{own.mean:.4g}", own.mean))
         cells += [_cell(table.get(parameter)) for parameter in varying]
         cells += [
-            Cell(" × ".join(map(str, features_.frame_shape)), float(feature.bins)),
+            Cell(" × ".join(map(str, one.frame_shape)), float(feature.bins)),
             Cell(f"{1000 * feature.hop_seconds:.4g} ms", feature.hop_seconds),
             Cell(feature.dtype),
             Cell(f"{clips:,}", clips),
@@ -89,7 +80,7 @@ def grid_table(features: list[FeatureSet], seconds: dict[str, float], found: Com
         rows.append((*cells, Cell(feature.id)))
     tables = [parameters(f.feature) for f in features]
     common = {k: v for k, v in tables[0].items() if all(t.get(k) == v for t in tables)} if tables else {}
-    return Table(head, tuple(rows), common, max(0, len(features) - len(shown)))
+    return Table(head, tuple(rows), common, max(0, len(features) - MOST_ROWS))
 
 
 def _columns(features: list[Feature]) -> list[str]:

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from melgrid.store.compare import Comparison
 from melgrid.store.compare.effects import Effect
 from melgrid.store.compare.text import seconds_text, value_text, with_std
-from melgrid.store.report.charts import WIDTH, Plot, fitted, short
+from melgrid.store.report.charts import EM, WIDTH, Plot, fitted, short
 from melgrid.store.report.overview import Card
 from melgrid.store.report.scales import Scale, number
 from melgrid.store.views.summary_text import size
@@ -41,16 +41,16 @@ def price_picture(found: Comparison) -> Markup:
             plot.draw(
                 '<path class="whisker" d="M{x} {a}V{b}"/>', x=a, a=float(y(o.mean - o.std)), b=float(y(o.mean + o.std))
             )
-        css = "best" if place == 0 else "on" if o.frontier else "off"
+        first = place == 0 and not found.undecided
+        css = "best" if first else "on" if o.frontier else "off"
         plot.draw(
             '<circle class="{c}" cx="{x}" cy="{y}" r="{r}"><title>{t}</title></circle>',
-            c=css, x=a, y=b, r=6 if place == 0 else 4.5, t=f"{o.setting}: {with_std(o)}, {size(o.bytes)}",
+            c=css, x=a, y=b, r=6 if first else 4.5, t=f"{o.setting}: {with_std(o)}, {size(o.bytes)}",
         )  # fmt: skip
     best = found.best
-    return plot.svg(
-        f"{found.metric} of {len(outcomes)} settings over their size. Best: {best.setting} with {with_std(best)} "
-        f"at {size(best.bytes)}."
-    )
+    winner = f"Best: {best.setting} with {with_std(best)} at {size(best.bytes)}"
+    winner = "All are equal" if found.undecided else winner
+    return plot.svg(f"{found.metric} of {len(outcomes)} settings over their size. {winner}.")
 
 
 def effect_cards(found: Comparison) -> list[Card]:
@@ -64,26 +64,29 @@ def effect_cards(found: Comparison) -> list[Card]:
 def _effect(effect: Effect, found: Comparison) -> Markup:
     levels = effect.levels[:MOST_LEVELS]
     means = [outcome.mean for outcome in found.outcomes]  # one scale for all, so that effects compare
-    step, left = 26, 92
-    plot = Plot(_padded(min(means), max(means), left, WIDTH - 96), Scale(0, 1, 22 + step * len(levels), 22), 0)
+    costs = [
+        size(level.bytes) + (f" · {seconds_text(level.seconds)}" if level.seconds is not None else "")
+        for level in levels
+    ]
+    step, left, right = 26, 92, WIDTH - 0.66 * EM * max(map(len, ["mean cost", *costs])) - 12
+    plot = Plot(_padded(min(means), max(means), left, right), Scale(0, 1, 22 + step * len(levels), 22), 0)
     plot.height = 22 + step * len(levels) + 34
     plot.axes(plot.x.ticks(3), [], short(found.metric, 30), "")
     best = (min if found.lower else max)(level.mean for level in levels)
-    for place, level in enumerate(levels):
+    for place, (level, cost) in enumerate(zip(levels, costs, strict=True)):
         y = 22.0 + step * (place + 0.5)
         at = float(plot.x(level.mean))
-        plot.draw('<path class="grid" d="M{a} {y}H{b}"/>', a=float(left), b=float(WIDTH - 96), y=y)
+        plot.draw('<path class="grid" d="M{a} {y}H{b}"/>', a=float(left), b=right, y=y)
         plot.draw(
             '<text x="{x}" y="{y}" class="e">{t}</text>',
             x=left - 9.0,
             y=y + 4,
             t=fitted(value_text(level.value), left - 12),
         )
-        css = "best" if level.mean == best else "off"
+        css = "best" if level.mean == best and effect.spread else "off"
         plot.draw('<circle class="{c}" cx="{x}" cy="{y}" r="5.5"/>', c=css, x=at, y=y)
-        cost = size(level.bytes) + (f" · {seconds_text(level.seconds)}" if level.seconds is not None else "")
-        plot.draw('<text x="{x}" y="{y}">{t}</text>', x=float(WIDTH - 86), y=y + 4, t=cost)
-    plot.draw('<text x="{x}" y="14" class="l">mean cost</text>', x=float(WIDTH - 86))
+        plot.draw('<text x="{x}" y="{y}" class="e">{t}</text>', x=WIDTH - 2.0, y=y + 4, t=cost)
+    plot.draw('<text x="{x}" y="14" class="e l">mean cost</text>', x=WIDTH - 2.0)
     shown = "; ".join(f"{value_text(level.value)}: {number(level.mean)}, {size(level.bytes)}" for level in levels)
     return plot.svg(f"Mean {found.metric} by {effect.parameter}. {shown}.")
 
@@ -93,7 +96,7 @@ def _sentence(effect: Effect) -> str:
     if not effect.groups:
         return f"Not balanced: no settings differ in this only, so other parameters may be behind it.{also}"
     wins = ", ".join(f"{value_text(v.value)} is best in {v.wins}" for v in effect.levels[:MOST_LEVELS] if v.wins)
-    wins = wins[0].upper() + wins[1:]
+    wins = wins[0].upper() + wins[1:] if wins else "All its values did equally well"
     groups = "one group" if effect.groups == 1 else f"{effect.groups} groups"
     return f"Over {groups} of settings that differ in nothing else. {wins}.{also}"
 

@@ -16,6 +16,7 @@ __all__ = ["Card", "overview"]
 
 MOST_BARS = 20
 MOST_FORMATS = 8
+NBSP = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,10 @@ def _lengths(store: Store) -> list[Card]:
         return []
     low, middle, high = np.quantile(seconds, [0, 0.5, 1])
     log = bool(low > 0 and high > 20 * middle)
-    text = f"{span(float(seconds.sum()))} of audio in {len(seconds):,} clips; {span(low)} to {span(high)}, "
-    text += f"median {span(middle)}."
+    total, least, median, most = (span(float(s)).replace(" ", NBSP) for s in (seconds.sum(), low, middle, high))
+    text = f"{total} of audio in {len(seconds):,} clips; {least} to {most}, median {median}."
     if high - low < 0.005 * high:
-        text = f"{span(float(seconds.sum()))} of audio in {len(seconds):,} clips of {span(middle)}."
+        text = f"{total} of audio in {len(seconds):,} clips of {median}."
     picture = histogram(seconds, x_label="seconds", alt=f"Distribution of clip lengths. {text}", log=log, what="clips")
     return [Card("Lengths", picture, text)]
 
@@ -105,7 +106,7 @@ def _formats(store: Store) -> list[Card]:
     if not found:
         return []
     rows = [(f"{sr / 1000:g} kHz {_channels(n)}", [clips], f"{clips:,}") for sr, n, clips in found[:MOST_FORMATS]]
-    text = f"{len(found)} different." if len(found) > 1 else "All files are alike."
+    text = f"{len(found)} formats, by sample rate and channels." if len(found) > 1 else "All files are alike."
     if len(found) > MOST_FORMATS:
         text += f" The {MOST_FORMATS} most frequent are shown."
     return [Card("Rates and channels of the files", bars(rows, (), f"Clips of each file format. {text}"), text)]

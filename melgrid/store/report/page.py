@@ -57,7 +57,7 @@ def write_report(
     ----------
     store : Store, str or Path
     path : str or Path
-        Of the HTML file; replaced when it exists.
+        Of the HTML file, in a folder that exists; replaced when it exists.
     metric : str, Path or None
         CSV file with training results, as for `melgrid.store.compare.compare`.
     column : str or None
@@ -75,13 +75,15 @@ def write_report(
     StoreError
         The store or one of its shards is damaged.
     ParameterError
-        The training results do not fit the store, or there are none to compare.
+        The training results do not fit the store, or there are none to compare; or `path` cannot be a file.
     """
+    path = Path(path)
+    if path.is_dir() or not path.parent.is_dir():
+        raise ParameterError(f"{path}: must be a file in a folder that exists; make the folder, or name a file")
     if metric is None and (column is not None or lower):
         raise ParameterError("column and lower say how to compare training results: name their file with metric")
     store = store if isinstance(store, Store) else open_store(store)
     found = None if metric is None else compare(store, metric, column=column, lower=lower)
-    path = Path(path)
     publish_bytes(path, page(store, found).encode())
     return path
 

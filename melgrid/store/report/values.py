@@ -40,15 +40,12 @@ class Spread:
         What the pictures show, in words.
     bins : Markup or None
         Mean and standard deviation of each bin; None for a waveform.
-    clips : int
-        That the statistics of the bins are of.
     """
 
     setting: str
     pictures: tuple[tuple[str, Markup], ...]
     finding: str
     bins: Markup | None
-    clips: int
 
 
 def spread(setting: str, features: FeatureSet) -> Spread | None:
@@ -74,7 +71,7 @@ def spread(setting: str, features: FeatureSet) -> Spread | None:
     if pair is None:
         label = {"1": "value", "rad": "phase, rad"}.get(features.feature.unit, features.feature.unit)
         picture = histogram(values, x_label=label, alt=f"{setting}: distribution of the stored values")
-        return Spread(setting, (("as stored", picture),), "", bins, len(selection))
+        return Spread(setting, (("as stored", picture),), "", bins)
     linear, decibel, unit, stored_log = pair
     pictures = (
         (
@@ -97,7 +94,7 @@ def spread(setting: str, features: FeatureSet) -> Spread | None:
         f"Half of all linear values lie in the lowest {_percent(linear)} of their range; "
         f"on the logarithmic scale the lowest half fills {_percent(decibel)} of it."
     )
-    return Spread(setting, pictures, finding, bins, len(selection))
+    return Spread(setting, pictures, finding, bins)
 
 
 def _percent(values: Floats) -> str:

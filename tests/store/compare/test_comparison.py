@@ -39,6 +39,16 @@ def test_who_won_and_for_how_much(toy, tmp_path):
     assert {e.parameter for e in found.effects} == {"n_mels", "hop_length"}
 
 
+def test_equals_have_no_best(toy, tmp_path):
+    found = compare(toy.store, results(tmp_path, [f"{f.id},{s},0,{f.n_mels}" for f in GRID for s in (0, 1)]))
+    assert found.undecided
+    assert {level.wins for effect in found.effects for level in effect.levels} == {0}
+    text = comparison_text(found)
+    assert "none is best: all 4 settings have accuracy 0. The smallest: logmel" in text
+    assert not [line for line in text.splitlines() if line.startswith("best")]
+    assert not compare(toy.store, results(tmp_path, [f"{GRID[0].id},0,0,0"])).undecided  # one alone is no tie
+
+
 def test_lower_is_better_and_another_column(toy, tmp_path):
     lines = [f"{f.id},0,{f.n_mels},{f.hop_length}" for f in GRID]
     found = compare(toy.path, results(tmp_path, lines), column="loss", lower=True)

@@ -62,10 +62,17 @@ def test_kinds_are_not_mixed_and_one_setting_has_no_effect(grid):
     assert found([Cqt()], lambda f: 1) == {}
 
 
-def test_ties_count_for_each_and_costs_are_means(grid):
+def test_ties_count_for_each_unless_all_are_equal():
+    three = list(Grid.product("logmel", n_fft=[512, 1024, 2048], n_mels=[32, 40]))
+    effect = found(three, lambda f: min(f.n_fft, 1024) + f.n_mels)["logmel", "n_fft"]
+    assert [level.wins for level in effect.levels] == [0, 2, 2]
+    effect = found(three, lambda f: f.n_mels)["logmel", "n_fft"]
+    assert (effect.groups, [level.wins for level in effect.levels]) == (2, [0, 0, 0])
+
+
+def test_costs_are_means(grid):
     seconds = {f.id: 2.0 for f in grid if f.n_fft == 512}
     effect = found(grid, lambda f: 1, seconds=seconds)["logmel", "n_fft"]
-    assert [level.wins for level in effect.levels] == [4, 4]
     assert [level.seconds for level in effect.levels] == [2.0, None]
     own = [1000 * f.bins // f.hop_length for f in grid if f.n_fft == 512]
     assert effect.levels[0].bytes == sum(own) / len(own)

@@ -59,7 +59,8 @@ def page(make_toy, features, tmp_path):
     names = ("a class with a name that is longer than any picture has room for, W" * 3, "dog", "x" * 300)
     toy = make_toy(features=[*grid, *features.values()], frames=lambda i: 30 + i, classes=names, failing=("clip-3",))
     (toy.path / "runs").mkdir()
-    (toy.path / "runs" / "1.json").write_text(json.dumps(LOG))
+    log = LOG | {"feature_seconds": {feature.id: 7000.0 for feature in grid}}
+    (toy.path / "runs" / "1.json").write_text(json.dumps(log))
     results = tmp_path / "results.csv"
     results.write_text("feature,seed,f1\n" + "".join(f"{f.id},{s},{f.n_mels + s}\n" for f in grid for s in (0, 1)))
     return write_report(toy.store, tmp_path / "report.html", metric=results)
@@ -98,6 +99,15 @@ def test_a_table_sorts_from_the_keyboard(browser, page):
     empty = rising.count("")
     assert empty
     assert rising[-empty:] == falling[-empty:] == [""] * empty
+
+
+def test_a_table_that_is_cut_shows_where_it_goes_on(browser, page):
+    """Shades stay at its edges; what covers them moves along with the rows."""
+    browser.open(page, width=420)
+    table = "document.querySelector('#grid .scroll')"
+    assert browser.run(f"{table}.scrollWidth > {table}.clientWidth")
+    style = f"getComputedStyle({table}).backgroundAttachment"
+    assert browser.run(style).split(", ")[:4] == ["local", "local", "scroll", "scroll"]
 
 
 def test_the_theme_can_be_chosen(browser, page):

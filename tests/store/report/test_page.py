@@ -207,6 +207,37 @@ def test_training_results_come_first(make_toy, report, tmp_path):
         write_report(toy.store, tmp_path / "report.html", metric=path)
 
 
+def test_words_of_the_corpus_and_the_grid(make_toy, report, features, monkeypatch):
+    toy = make_toy(features=[features["channels"]], failing=())
+    _, page = report(toy.store)
+    assert "20 clips of 0.00454\N{NO-BREAK SPACE}s." in " ".join(page.words)
+    assert [word for word in page.words if word in ("bins", "frame", "hop")] == ["bins", "hop"]
+    assert "8 × 2" in page.words
+    monkeypatch.setattr("melgrid.store.report.overview.formats", lambda _: [(44100, 2, 15), (8000, 1, 5)])
+    _, page = report(toy.store)
+    assert "2 formats, by sample rate and channels." in page.text
+
+
+def test_equal_results_have_no_best(make_toy, report, tmp_path):
+    grid = list(Grid.product("logmel", sr=8000, n_fft=256, n_mels=[8, 12], hop_length=[128, 256]))
+    path = tmp_path / "results.csv"
+    path.write_text("feature,accuracy\n" + "".join(f"{feature.id},0\n" for feature in grid))
+    html, _ = report(make_toy(features=grid).store, metric=path)
+    assert "None is best: all 4 settings have accuracy 0." in html
+    assert "All its values did equally well" in html
+    assert "is best in" not in html
+    assert "the large dot" not in html
+    assert 'circle class="best"' not in html
+
+
+@pytest.mark.parametrize("name", ["absent/report.html", "toy"])
+def test_a_path_that_cannot_be_a_file_is_refused_before_work_starts(make_toy, tmp_path, name, monkeypatch):
+    store = make_toy().store
+    monkeypatch.setattr("melgrid.store.report.page.page", None)
+    with pytest.raises(ParameterError, match=f"{name}: must be a file in a folder that exists"):
+        write_report(store, tmp_path / name)
+
+
 def test_clips_shown_are_of_different_classes(make_toy, report):
     _, page = report(make_toy(features=[LogMel(sr=8000, n_fft=256, n_mels=8)], frames=lambda i: 30).store)
     shown = [attrs["aria-label"] for tag, attrs in page.tags if tag == "svg" and "aria-label" in attrs]
