@@ -59,7 +59,7 @@ def commands() -> str:
             ("code", "meaning"),
             [
                 (0, "done"),
-                (1, "the run failed, or was interrupted; the same command again resumes it"),
+                (1, "failed or interrupted; the same `melgrid preprocess` again resumes a run"),
                 (2, "refused: bad usage, a bad grid, a corpus or store that does not match; nothing is written"),
                 (3, "done, but more clips failed than `--max-bad` allows"),
                 (4, "`melgrid verify` found faults"),

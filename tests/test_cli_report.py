@@ -66,7 +66,7 @@ def test_what_does_not_fit_is_refused(store, tmp_path):
     assert (done.returncode, "name their file with metric" in done.stderr) == (2, True)
     assert melgrid("report", tmp_path).returncode == 1
     done = melgrid("report", store, "-o", tmp_path / "none" / "page.html")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
 

@@ -67,6 +67,23 @@ def test_a_store_grows_is_copied_and_thinned_out(melgrid, root, tmp_path, monkey
     assert "has no feature set" in err
 
 
+def test_a_folder_that_cannot_be_a_store_is_refused(melgrid, root, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("words")
+    for store, message in (("home", "has other files in it"), ("home/thesis.tex", "is a file")):
+        code, out, err = melgrid(
+            "preprocess", "urbansound8k", "--root", root, "--store", tmp_path / store, "--feature", "logmel", "--quiet"
+        )
+        assert (code, out, message in err) == (2, "", True)
+    assert [path.name for path in (tmp_path / "home").iterdir()] == ["thesis.tex"]
+    code, _, err = melgrid("add-clips", "urbansound8k", "--root", root, "--store", tmp_path / "none")
+    assert (code, "does not exist" in err) == (2, True)
+    for command in ("inspect", "verify", "report"):
+        for name, message in (("none", "does not exist"), ("home/thesis.tex", "is a file")):
+            code, _, err = melgrid(command, tmp_path / name)
+            assert (code, message in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -1,8 +1,8 @@
 """The commands together, and how a process ends.
 
-Results go to standard output, progress and warnings to standard error. Exit codes: 0 done; 1 the run failed and can
-be resumed; 2 bad usage, bad grid, or a store that does not match; 3 done, but too many clips failed; 4 verify found
-faults.
+Results go to standard output, progress and warnings to standard error. Exit codes: 0 done; 1 failed or interrupted, the
+same melgrid preprocess resumes a run; 2 bad usage, bad grid, or a store that does not match, nothing written; 3 done,
+but too many clips failed; 4 verify found faults.
 """
 
 from __future__ import annotations

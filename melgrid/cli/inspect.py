@@ -13,7 +13,9 @@ __all__ = ["inspect"]
 
 def inspect(
     store: StorePath,
-    feature: Annotated[str | None, typer.Option(metavar="ID", help="One feature set in detail.")] = None,
+    feature: Annotated[
+        str | None, typer.Option(metavar="ID", help="One feature set in detail: its id, or the beginning of it.")
+    ] = None,
     failures: Annotated[bool, typer.Option("--failures", help="The clips that gave no features, and why.")] = False,
     json: Json = False,
 ) -> None:

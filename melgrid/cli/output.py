@@ -10,7 +10,7 @@ import typer
 
 __all__ = ["Json", "StorePath", "show"]
 
-StorePath = Annotated[Path, typer.Argument(metavar="STORE", help="Folder of a store.")]
+StorePath = Annotated[Path, typer.Argument(metavar="STORE", exists=True, file_okay=False, help="Folder of a store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

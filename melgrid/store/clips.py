@@ -82,7 +82,7 @@ def with_all_columns(clips: pd.DataFrame) -> pd.DataFrame:
     twice = clips["clip_id"][clips["clip_id"].duplicated()]
     if len(twice):
         raise StoreError(f"clip table: id {twice.iloc[0]!r} occurs twice")
-    if (clips["row"] != clips.groupby("shard").cumcount()).any() or (clips["row"] < 0).any():
+    if (clips["row"] != clips.groupby("shard").cumcount()).any():
         raise StoreError("clip table: the rows of a shard must be 0, 1, 2, ... without gaps")
     columns = {}
     schema = _schema(clips)
@@ -156,7 +156,7 @@ class ClipTable:
             table = _read(data)
             self.intervals = _intervals(table["intervals"]) if "intervals" in table.column_names else None
         except DAMAGE as error:
-            raise StoreError(f"clips.parquet is damaged: {error}. melgrid verify --repair rebuilds it") from error
+            raise StoreError(f"clips.parquet is damaged: {error}. {REPAIR}") from error
         self._table = table
         self._about = about
         self.shard: NDArray[np.int32] = table["shard"].to_numpy()

@@ -146,10 +146,13 @@ class FeatureSet:
         ClipError
             The clip has no features; carries the reason.
         """
+        if not isinstance(clip_id, str):
+            example = f", such as {self.clip_ids[0]!r}" if len(self) else ""
+            raise StoreError(f"{self.id}[{clip_id!r}]: a clip is taken by its id{example}; clip_ids has all")
         try:
             place: Any = self.store.table.position.get_loc(clip_id)
         except KeyError:
-            hint = nearest(str(clip_id), self.store.table.ids) if len(self.store.table) < 10_000 else ""
+            hint = nearest(clip_id, self.store.table.ids) if len(self.store.table) < 10_000 else ""
             raise StoreError(f"{self.store.path}: has no clip {clip_id!r}.{hint}") from None
         row = int(self._row_of_clip[place])
         if row < 0:

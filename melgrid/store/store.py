@@ -139,12 +139,18 @@ class Store:
         Raises
         ------
         StoreError
-            None or several match; the message lists candidates.
+            None or several match, or the store has none yet; the message lists candidates.
         """
+        if not len(self):
+            raise StoreError(f"{self.path}: has no feature sets yet; the same melgrid preprocess again makes them")
         known = {name for features in self for name in type(features.feature).model_fields}
         for name in params:
             if name not in known:
                 raise StoreError(f"{name}: no feature set here has such a parameter.{nearest(name, known)}")
+        kinds = [features.feature.kind for features in self]
+        if "kind" in params and params["kind"] not in kinds:
+            hint = nearest(str(params["kind"]), set(kinds))
+            raise StoreError(f"{self.path}: no feature set has kind={params['kind']!r}.{hint}")
         found = [
             features
             for features in self
@@ -154,8 +160,10 @@ class Store:
             return found[0]
         wanted = ", ".join(f"{name}={value!r}" for name, value in params.items())
         candidates = ", ".join(features.id for features in found or self)
+        if not wanted:
+            raise StoreError(f"{self.path}: has {len(self)} feature sets, say which. Candidates: {candidates}")
         count = f"{len(found)} feature sets have" if found else "no feature set has"
-        raise StoreError(f"{self.path}: {count} {wanted or 'no conditions'}. Candidates: {candidates}")
+        raise StoreError(f"{self.path}: {count} {wanted}. Candidates: {candidates}")
 
     def _repr_html_(self) -> str:
         from melgrid.store.views.notebook import store_html

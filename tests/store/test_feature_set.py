@@ -46,6 +46,9 @@ def test_only_ok_clips_are_in_it(make_toy):
     with pytest.raises(ClipError, match=r"undecodable: no sync .*'clip-3'") as caught:
         fs["clip-3"]
     assert caught.value.code == "undecodable"
+    for key in (0, slice(2), ["clip-0"]):
+        with pytest.raises(StoreError, match=r"a clip is taken by its id, such as 'clip-\d+'"):
+            toy.store[0][key]
     with pytest.raises(StoreError, match=r"no clip 'clip-99'\. Did you mean"):
         fs["clip-99"]
 

@@ -1,5 +1,6 @@
 """Who may produce beside whom, and what may be swept while others are at work."""
 
+import errno
 import fcntl
 import os
 import threading
@@ -8,7 +9,7 @@ import pytest
 
 from melgrid.errors import StoreError
 from melgrid.store import lock
-from melgrid.store.disk import stale, sweep, temporary
+from melgrid.store.disk import publish_bytes, stale, sweep, temporary
 
 
 def test_who_shares_keeps_out_who_does_not(tmp_path):
@@ -87,3 +88,18 @@ def test_temporaries_at_work_are_nobodys_business(tmp_path):
     assert stale(tmp_path) == sweep(tmp_path) == []
     os.close(fd)
     assert sweep(tmp_path) == [path]
+
+
+def test_who_cannot_write_is_told_of_what_they_named(tmp_path, monkeypatch):
+    """Of no lock and no temporary, which only we know of."""
+
+    def refuse(path, *_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(OSError, match="Read-only") as caught, lock(tmp_path):
+        pass
+    assert caught.value.filename == str(tmp_path)
+    with pytest.raises(OSError, match="Read-only") as caught:
+        publish_bytes(tmp_path / "page.html", b"")
+    assert caught.value.filename == str(tmp_path / "page.html")

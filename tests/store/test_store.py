@@ -44,6 +44,18 @@ def test_find_wants_exactly_one(make_toy, features):
         store.find(n_mels=9)
     with pytest.raises(StoreError, match=r"n_mel: .*Did you mean 'n_mels'"):
         store.find(n_mel=8)
+    with pytest.raises(StoreError, match=r"no feature set has kind='lgmel'\. Did you mean 'logmel'\?$"):
+        store.find(kind="lgmel", n_mels=8)
+    with pytest.raises(StoreError, match=r"no feature set has kind=\['mel'\]"):
+        store.find(kind=["mel"])
+    with pytest.raises(StoreError, match=r"has 3 feature sets, say which\. Candidates: logmel"):
+        store.find()
+
+
+def test_find_says_that_there_is_nothing_yet(make_toy):
+    for conditions in ({}, {"kind": "logmel"}):
+        with pytest.raises(StoreError, match="has no feature sets yet; the same melgrid preprocess again makes them"):
+            make_toy(name=f"toy{len(conditions)}", features=[]).store.find(**conditions)
 
 
 def test_clips_are_shown_with_names_in_store_order(make_toy):
@@ -78,8 +90,11 @@ def test_clips_without_labels(make_toy):
 def test_opening_something_else_is_an_error(tmp_path):
     with pytest.raises(StoreError, match="no store"):
         open_store(tmp_path)
-    with pytest.raises(StoreError, match="no store"):
+    with pytest.raises(StoreError, match="no store: there is no such folder"):
         open_store(tmp_path / "absent")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="no store: is a file; name the folder"):
+        open_store(tmp_path / "file")
     (tmp_path / "store.json").write_text("{")
     with pytest.raises(StoreError, match="damaged"):
         open_store(tmp_path)

@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from melgrid.store.checks.faults import feature_folders
+from melgrid.store.checks.rebuild import published
 from melgrid.store.feature_set import FeatureSet
-from melgrid.store.shards.shard_info import read_arrays
+from melgrid.store.naming import named
+from melgrid.store.selection import Selection
+from melgrid.store.shards.shard_info import SHARD_FILE, read_arrays
 from melgrid.store.store import Store, open_store
 from melgrid.store.views.corpus import Balance, balances, durations, formats, label_counts
 from melgrid.store.views.summary_text import failures_text, feature_text, store_text
@@ -28,8 +32,8 @@ def store_summary(store: Store | str | Path) -> dict[str, Any]:
     dict, ready for JSON
         path, dataset, options, task, labels (clips of each class), splits, balance (clips of each part of the splits,
         and of each class in it), durations (of the clips, in seconds), formats (of the files), versions, clips, ok,
-        variants (clips that are altered copies of others), failed, reasons (failed clips of each code), bytes, and
-        features, a list of dicts.
+        variants (clips that are altered copies of others), failed, reasons (failed clips of each code), bytes,
+        features, a list of dicts, and unfinished: by id, the clips that an interrupted run has done.
     """
     store = _opened(store)
     table, about = store.table, store.about
@@ -55,6 +59,7 @@ def store_summary(store: Store | str | Path) -> dict[str, Any]:
         },
         "bytes": sum(facts["bytes"] for facts in features),
         "features": features,
+        "unfinished": _unfinished(store),
     }
 
 
@@ -65,6 +70,7 @@ def feature_summary(store: Store | str | Path, feature_id: str) -> dict[str, Any
     ----------
     store : Store, str or Path
     feature_id : str
+        Or the beginning of it.
 
     Returns
     -------
@@ -74,14 +80,14 @@ def feature_summary(store: Store | str | Path, feature_id: str) -> dict[str, Any
 
     Raises
     ------
-    StoreError
-        The store has no such feature set.
+    ParameterError
+        No feature set, or more than one, is called so.
     """
-    features = _opened(store)[feature_id]
+    features = _named(_opened(store), feature_id)
     lengths = features.lengths
     mean = std = None
     if lengths.sum() and not features.feature.is_complex:
-        statistics = features.select().statistics(axis=None)
+        statistics = Selection(features, np.arange(len(features))).statistics(axis=None)
         mean, std = float(statistics.mean), float(statistics.std)
     return {
         **_facts(features),
@@ -104,7 +110,7 @@ def failures(store: Store | str | Path, feature_id: str | None = None) -> list[d
     ----------
     store : Store, str or Path
     feature_id : str or None
-        None lists clips that failed altogether; an id those that lack this feature.
+        None lists clips that failed altogether; an id, or the beginning of one, those that lack this feature.
 
     Returns
     -------
@@ -113,8 +119,8 @@ def failures(store: Store | str | Path, feature_id: str | None = None) -> list[d
 
     Raises
     ------
-    StoreError
-        The store has no such feature set.
+    ParameterError
+        No feature set, or more than one, is called so.
     """
     store = _opened(store)
     table = store.table
@@ -123,7 +129,7 @@ def failures(store: Store | str | Path, feature_id: str | None = None) -> list[d
         column = table.column("reason")
         reasons = {int(p): str(column.iloc[p]) for p in np.flatnonzero(table.column("status") == "failed")}
     else:
-        features = store[feature_id]
+        features = _named(store, feature_id)
         for shard in features.record.shards:
             status, words = read_arrays(store.path / features.id / shard.file, "status", "reason")
             first = int(np.searchsorted(table.shard, shard.index))
@@ -155,6 +161,19 @@ def _durations(store: Store) -> dict[str, float]:
 
 def _opened(store: Store | str | Path) -> Store:
     return store if isinstance(store, Store) else open_store(store)
+
+
+def _named(store: Store, text: str) -> FeatureSet:
+    return store[named(store.ids, text, str(store.path))]
+
+
+def _unfinished(store: Store) -> dict[str, int]:
+    found = {}
+    for folder in feature_folders(store.path):
+        numbers = [int(match[1]) for file in published(folder) if (match := SHARD_FILE.fullmatch(file.name))]
+        if folder.name not in store:
+            found[folder.name] = int(np.isin(store.table.shard, numbers).sum())
+    return found
 
 
 def _facts(features: FeatureSet) -> dict[str, Any]:

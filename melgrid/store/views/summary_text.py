@@ -54,7 +54,12 @@ def store_text(summary: Mapping[str, Any]) -> str:
         )
         for facts in summary["features"]
     ]
-    return "\n".join([*lines, "", *(columns([head, *rows]) if rows else ["no feature sets yet"])])
+    lines += ["", *(columns([head, *rows]) if rows else ["no feature sets yet"])]
+    if summary["unfinished"]:
+        done = [(name, f"{clips} of {summary['clips']}") for name, clips in summary["unfinished"].items()]
+        again = "The same melgrid preprocess again computes only what is missing of these."
+        lines += ["", *columns([("not finished", "clips done"), *done]), *wrapped(again)]
+    return "\n".join(lines)
 
 
 def feature_text(summary: Mapping[str, Any]) -> str:

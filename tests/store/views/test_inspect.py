@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from melgrid.errors import StoreError
+from melgrid.errors import ParameterError
 from melgrid.store.views import inspect
 from melgrid.store.views.summary_text import size, span
 
@@ -24,6 +24,20 @@ def test_a_store_in_figures(toy):
     assert summary["bytes"] == sum(sizes)
 
 
+def test_what_an_interrupted_run_has_done(toy, make_toy, features):
+    assert inspect.store_summary(toy.path)["unfinished"] == {}
+    toy = make_toy(name="other", features=[])
+    assert inspect.store_text(inspect.store_summary(toy.path)).endswith("no feature sets yet")
+    feature = features["float32"]
+    toy.write(feature)
+    (toy.path / feature.id / "shard-00001.h5").unlink()
+    summary = inspect.store_summary(toy.path)
+    assert summary["unfinished"] == {feature.id: 12}  # shards of 8, 8 and 4
+    text = " ".join(inspect.store_text(summary).split())
+    assert f"{feature.id} 12 of 20" in text
+    assert text.endswith("computes only what is missing of these.")
+
+
 def test_a_feature_set_in_figures(toy, features):
     fs = toy.store[features["float16"].id]
     summary = inspect.feature_summary(toy.store, fs.id)
@@ -36,8 +50,19 @@ def test_a_feature_set_in_figures(toy, features):
     worst = max(np.abs(fs[c] - toy.values[fs.id, c]).max() for c in fs)
     assert summary["worst_error"] == pytest.approx(float(worst))
     assert inspect.feature_summary(toy.path, features["complex"].id)["mean"] is None
-    with pytest.raises(StoreError, match="no feature set"):
-        inspect.feature_summary(toy.path, "logmel")
+    assert inspect.feature_summary(toy.path, "logmel") == summary
+    with pytest.raises(ParameterError, match="no feature set 'logmal'"):
+        inspect.feature_summary(toy.path, "logmal")
+
+
+def test_figures_of_a_feature_set_are_of_variants_as_well(make_toy, features):
+    parents = [None if i < 3 else f"clip-{i % 3}" for i in range(9)]
+    toy = make_toy(clips=9, columns={"parent": parents}, failing=())
+    fs = toy.store[0]
+    frames = np.concatenate([fs[c] for c in fs]).astype(float)
+    summary = inspect.feature_summary(toy.store, fs.id)
+    assert (summary["clips"], summary["frames"]) == (9, len(frames))
+    assert summary["mean"] == pytest.approx(frames.mean())
 
 
 def test_failures_are_listed_with_their_reasons(toy, features):
@@ -45,7 +70,8 @@ def test_failures_are_listed_with_their_reasons(toy, features):
     assert inspect.failures(toy.path) == expected
     toy.add(features["float32"], failing=("clip-3", "clip-7"))
     assert inspect.failures(toy.path) == expected
-    assert {f["clip_id"] for f in inspect.failures(toy.path, features["float32"].id)} == {"clip-3", "clip-7"}
+    for text in (features["float32"].id, "mel-"):
+        assert {f["clip_id"] for f in inspect.failures(toy.path, text)} == {"clip-3", "clip-7"}
 
 
 def test_texts_have_the_figures(toy, features):
