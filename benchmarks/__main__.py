@@ -6,16 +6,14 @@ python -m benchmarks [NAME ...] [--corpora DIR] [--clips N] [--repeats N] [--jso
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import sys
 import tempfile
-import time
+from multiprocessing import get_context
 from pathlib import Path
 
-from benchmarks.machine import ENVIRONMENT, describe, pin, quiet_folder
+from benchmarks.machine import ENVIRONMENT, describe, quiet_folder
 
-# In this order: what loads large frameworks into the process comes last.
 NAMES = ("start", "scale", "processes", "estimate", "grid", "loaders", "decoders", "kernels", "waiting")
 
 
@@ -39,23 +37,26 @@ def main() -> None:
     if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
         # Libraries read it once when they load, the allocator when the process starts.
         os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], {**os.environ, **ENVIRONMENT})
-    from benchmarks.report import Settings, record
+    from benchmarks.report import Settings, measure
 
     machine = describe()
-    pin()
     for key, value in machine.items():
         print(f"{key:<12} {value if not isinstance(value, dict) else ' '.join(f'{k}={v}' for k, v in value.items())}")
+    failed = []
     with tempfile.TemporaryDirectory(prefix="melgrid-bench-", dir=quiet_folder()) as scratch:
         settings = Settings(asked.corpora, Path(scratch), asked.clips, asked.repeats)
         for name in NAMES:
             if asked.names and name not in asked.names:
                 continue
-            print(f"\n==== {name} ====", flush=True)
-            begin = time.perf_counter()
-            report = importlib.import_module(f"benchmarks.{name}").measure(settings)
-            print(report.text(), flush=True)
-            record(asked.json, machine, name, settings, report, time.perf_counter() - begin)
+            # A process each: frameworks that one has loaded must not slow, or crash, the next.
+            process = get_context("spawn").Process(target=measure, args=(name, settings, machine, asked.json))
+            process.start()
+            process.join()
+            if process.exitcode:
+                failed.append(name)
     print(f"\nresults: {asked.json}")
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

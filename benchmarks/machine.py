@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from melgrid._version import __version__
 from melgrid.preprocess.engine.supervisor import WORKER_ENVIRONMENT
 
 __all__ = ["ENVIRONMENT", "all_cores", "describe", "pin", "quiet_folder"]
@@ -70,6 +71,8 @@ def _cpuinfo(field: str) -> str:
 
 
 def _version(package: str) -> str | None:
+    if package == "melgrid":
+        return __version__  # of this tree, whatever the environment once installed
     try:
         return version(package)
     except PackageNotFoundError:

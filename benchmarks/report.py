@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Report", "Settings", "Table", "Target", "record"]
+from benchmarks.machine import pin
+
+__all__ = ["Report", "Settings", "Table", "Target", "measure", "record"]
 
 Cell = str | int | float | None
 
@@ -148,6 +152,16 @@ def _shown(cell: Cell) -> str:
     if cell and abs(cell) < 1e-3:
         return f"{cell:.1e}"
     return f"{cell:,.0f}" if abs(cell) >= 1000 else f"{cell:.3g}"
+
+
+def measure(name: str, settings: Settings, machine: dict[str, Any], results: Path) -> None:
+    """Run one benchmark in this process, print what it found and add it to the results."""
+    pin()
+    print(f"\n==== {name} ====", flush=True)
+    begin = time.perf_counter()
+    report = importlib.import_module(f"benchmarks.{name}").measure(settings)
+    print(report.text(), flush=True)
+    record(results, machine, name, settings, report, time.perf_counter() - begin)
 
 
 def record(path: Path, machine: dict[str, Any], name: str, settings: Settings, report: Report, seconds: float) -> None:
