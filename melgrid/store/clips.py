@@ -44,6 +44,7 @@ SCHEMA = pa.schema(
 )
 COLUMNS = tuple(SCHEMA.names)
 SPAN = pa.struct([("start", pa.float64()), ("end", pa.float64()), ("class", pa.int32())])
+SPAN_NAMES = tuple(field.name for field in SPAN)
 FURTHER = {
     "parent": pa.field("parent", pa.string()),  # of stores with variants of clips
     "intervals": pa.field("intervals", pa.list_(SPAN)),  # of datasets with labels in time
@@ -125,7 +126,7 @@ def table_to_bytes(clips: pd.DataFrame) -> bytes:
     schema = _schema(clips)
     columns: dict[str, Any] = {name: clips[name] for name in schema.names}
     if "intervals" in columns:
-        columns["intervals"] = [[dict(zip(SPAN.names, s, strict=True)) for s in row] for row in columns["intervals"]]
+        columns["intervals"] = [[dict(zip(SPAN_NAMES, s, strict=True)) for s in row] for row in columns["intervals"]]
     arrays = [pa.array(columns[field.name], type=field.type, from_pandas=True) for field in schema]
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), buffer, compression="zstd")
@@ -280,7 +281,7 @@ def _schema(clips: Container[str]) -> pa.Schema:
 def _intervals(column: pa.ChunkedArray) -> Intervals:
     rows = column.combine_chunks()
     spans = rows.flatten()
-    start, end, classes = (spans.field(name) for name in SPAN.names)
+    start, end, classes = (spans.field(name) for name in SPAN_NAMES)
     if rows.null_count or spans.null_count or start.null_count or end.null_count or classes.null_count:
         raise ValueError("an interval is incomplete")
     offset = np.concatenate([[0], np.cumsum(pc.list_value_length(rows).to_numpy(), dtype=np.int64)])

@@ -154,7 +154,7 @@ def test_a_plain_dot_in_front_is_dropped(root: Path) -> None:
         ("path,start,end\na.wav,2,1\n", "0 <= start < end"),
         ("path,start,end\na.wav,-1,1\n", "0 <= start < end"),
         ("path\na.wav\na.wav\n", "'a.wav' stands in more than one row, of 'a.wav' and of 'a.wav'"),
-        ("path,label\na.wav,x,\n", "rows have more cells than the header"),
+        ("path,label\na.wav,x,y\n", "rows have more cells than the header"),
         ("path,start,end\na.wav,0,inf\n", "end='inf' is not a number"),
         ("path,seconds\na.wav,-3\n", r"a.wav: seconds=-3\.0 must not be negative"),
         ("path,parent\na.wav,x\n", "column 'parent': .* rename the column"),
@@ -229,4 +229,4 @@ def test_a_table_that_is_not_read_is_named(root: Path) -> None:
         UserWarning, match="lies in .* and is not read; if it is about these clips, say table="
     ) as caught:
         assert "group" not in load("folder", root).clips.dropna(axis=1)
-    assert len(caught) == 1
+    assert sum("is not read" in str(warning.message) for warning in caught) == 1
