@@ -11,6 +11,7 @@ import fcntl
 import os
 import secrets
 import socket
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -219,8 +220,8 @@ def _acquire(path: Path, what: str, kind: int, wait: Callable[[], object] | None
             if os.fstat(fd).st_nlink:  # else its holder has just finished and removed it
                 return fd
         except BlockingIOError:
-            holder = os.pread(fd, 200, 0).decode(errors="replace").strip() or "another process"
             if wait is None:
+                holder = _holder(fd)
                 os.close(fd)
                 raise StoreError(f"{what} is being written by {holder}; wait for it to end, or stop it") from None
         except BaseException:
@@ -229,6 +230,15 @@ def _acquire(path: Path, what: str, kind: int, wait: Callable[[], object] | None
         os.close(fd)
         if wait is not None:
             wait()
+
+
+def _holder(fd: int) -> str:
+    """Who has the lock: it writes its name just after it took it, so a look may come too soon."""
+    for _ in range(100):
+        if name := os.pread(fd, 200, 0).decode(errors="replace").strip():
+            return name
+        time.sleep(0.01)
+    return "another process"
 
 
 def _flock(fd: int, kind: int = fcntl.LOCK_EX) -> bool:

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import threading
+import time
 
 import pytest
 
@@ -20,6 +21,26 @@ def test_who_shares_keeps_out_who_does_not(tmp_path):
     with lock(tmp_path), pytest.raises(StoreError, match="is being written by"), lock(tmp_path, shared=True):
         pass
     assert list(tmp_path.iterdir()) == []  # who has it alone leaves nothing behind
+
+
+def test_a_holder_that_has_not_yet_said_its_name_is_given_a_moment(tmp_path, monkeypatch):
+    """Between taking the lock and writing its name in it, another process may look."""
+    file = os.open(tmp_path / ".lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    looks = []
+
+    def moment(_):
+        looks.append(None)
+        if len(looks) == 3:
+            os.write(file, b"process 7 on box\n")
+
+    monkeypatch.setattr(time, "sleep", moment)
+    with pytest.raises(StoreError, match="is being written by process 7 on box; wait"), lock(tmp_path):
+        pass
+    os.ftruncate(file, 0)
+    with pytest.raises(StoreError, match="is being written by another process; wait"), lock(tmp_path):
+        pass  # a file system that keeps the name from us, or a holder that was stopped there
+    os.close(file)
 
 
 def test_parts_have_locks_of_their_own(tmp_path):
