@@ -281,7 +281,7 @@ class FeatureSet:
             lambda span: str(self.clip_ids[rows[span]]),
         )
 
-    def select(self, variants: bool = False, **columns: Any) -> Selection:
+    def select(self, *, variants: bool = False, **columns: Any) -> Selection:
         """Return the clips whose columns have given values, unguarded against leaks.
 
         Parameters
@@ -307,12 +307,15 @@ class FeatureSet:
 
     def split(
         self,
+        *,
         allow_leaks: bool = False,
         seed: int = 0,
         variants: Collection[str] | None = None,
         **sides: dict[str, Any] | float,
     ) -> tuple[Selection, ...]:
-        """Return several selections that share no clip and no group.
+        """Return several selections that share no clip, no group and no copy of a clip.
+
+        A clip without a group is of that of its file. Copies are of the same bytes under other names.
 
         Parameters
         ----------
@@ -334,14 +337,14 @@ class FeatureSet:
         Raises
         ------
         LeakError
-            A clip, a clip and a variant of it, or a group stands on two sides.
+            A clip, a clip and a variant or copy of it, or a group stands on two sides.
         ParameterError
             A column or value is unknown, a side is empty, or there is no official split.
 
         Warns
         -----
         LeakWarning
-            Sides made of official columns only put a group on two sides.
+            Sides made of official columns only put a group, or copies of a clip, on two sides.
         """
         from melgrid.store.split import split
 

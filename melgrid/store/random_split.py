@@ -1,4 +1,4 @@
-"""Sides drawn at random: groups stay whole, classes keep their shares."""
+"""Sides drawn at random: groups and copies stay whole, classes keep their shares."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from melgrid.errors import ParameterError
 from melgrid.store.fair_parts import fair_parts
+from melgrid.store.groups import inseparable
 from melgrid.store.selection import Selection
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def random_split(
         raise ParameterError(f"seed={seed}: must lie in [0, 2**64)")
     roots = features.store.table.roots[features.clip_rows]
     original = roots == features.clip_rows
-    groups, labels = _groups(features)[original], _labels(features)[original]
+    groups = inseparable(features.store.table, features.clip_rows)[original]
+    labels = _labels(features)[original]
     largest = int(np.unique(labels, return_counts=True)[1].max(initial=0))
     # As many as the largest class can be divided into, unless classes mean nothing.
     most = min(_PARTS, len(np.unique(groups)))
@@ -116,14 +117,6 @@ def _evened(has: NDArray[np.int64], side: NDArray[np.int64]) -> NDArray[np.int64
         if pair is None:
             return side
         side[pair] = side[pair[::-1]]
-
-
-def _groups(features: FeatureSet) -> NDArray[np.int64]:
-    column = features.store.table.column("group").iloc[features.clip_rows]
-    codes = pd.factorize(column)[0].astype(np.int64)
-    alone = codes < 0  # a clip without a group is one
-    codes[alone] = codes.max(initial=-1) + 1 + np.arange(alone.sum())
-    return codes
 
 
 def _labels(features: FeatureSet) -> NDArray[np.int64]:

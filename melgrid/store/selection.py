@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from melgrid.errors import ParameterError
 from melgrid.store.statistics import Moments, Statistics, clip_moments
 
 if TYPE_CHECKING:
@@ -89,13 +90,13 @@ class Selection:
 
         Raises
         ------
-        ValueError
+        ParameterError
             `axis` is something else.
         StoreError
             The clips have no frames.
         """
         if axis not in ("bin", None):
-            raise ValueError(f"axis={axis!r}: must be 'bin' or None")
+            raise ParameterError(f"axis={axis!r}: must be 'bin' or None")
         return self._moments.statistics(axis, self.feature_set.feature.is_complex)
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from melgrid.errors import LeakError, LeakWarning, ParameterError
 from melgrid.params.messages import nearest
+from melgrid.store.groups import copies, groups
 from melgrid.store.selection import Selection
 
 if TYPE_CHECKING:
@@ -128,27 +129,32 @@ def _has_label(features: FeatureSet, values: list[Any]) -> NDArray[np.bool_]:
 def _check(features: FeatureSet, names: list[str], selections: list[Selection], official: bool) -> None:
     places = [features.clip_rows[selection.rows] for selection in selections]
     clips, sides = np.concatenate(places), np.repeat(np.arange(len(places)), [len(place) for place in places])
-    ids = features.store.table.ids
+    table = features.store.table
+    ids = table.ids
     count, first = _crossings(clips, sides)
     if count:
-        found = _listing(count, [(ids[clip], on) for clip, on in first], names)
+        found = _listing(count, _named(first, ids), names)
         raise LeakError(f"{count} clips stand on more than one side: {found}. {REMEDY}")
-    roots = features.store.table.roots
-    count, first = _crossings(roots[clips], sides)
+    count, first = _crossings(table.roots[clips], sides)
     if count:
-        found = _listing(count, [(ids[clip], on) for clip, on in first], names)
+        found = _listing(count, _named(first, ids), names)
         raise LeakError(f"{count} clips and variants of them stand on more than one side: {found}. {REMEDY}")
-    codes, groups = pd.factorize(features.store.table.column("group"))
-    group = codes[clips]
-    count, first = _crossings(group[group >= 0], sides[group >= 0])
-    if not count:
+    leaks = []
+    group, known = groups(table, clips)
+    count, first = _crossings(group, sides)
+    if count:
+        leaks.append(f"{count} groups stand on more than one side: {_listing(count, _named(first, known), names)}")
+    copy = copies(table, clips)
+    count, first = _crossings(copy, sides)
+    if count:
+        same = [(" = ".join(map(repr, ids[clips[copy == one]][:2])), on) for one, on in first]
+        leaks.append(f"{count} clips stand on more than one side under other names: {_listing(count, same, names)}")
+    if not leaks:
         return
-    found = _listing(count, [(groups[code], on) for code, on in first], names)
-    found = f"{count} groups stand on more than one side: {found}"
     if official:
-        warnings.warn(f"the official split leaks: {found}", LeakWarning, stacklevel=4)
+        warnings.warn(f"the official split leaks: {'; '.join(leaks)}", LeakWarning, stacklevel=4)
     else:
-        raise LeakError(f"{found}. Choose sides by whole groups, or pass allow_leaks=True")
+        raise LeakError(f"{'; '.join(leaks)}. Choose sides by whole groups, or pass allow_leaks=True")
 
 
 def _crossings(things: NDArray[Any], sides: NDArray[np.int64]) -> tuple[int, list[tuple[int, list[int]]]]:
@@ -166,8 +172,12 @@ def _distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
+def _named(first: list[tuple[int, list[int]]], known: NDArray[Any]) -> list[tuple[str, list[int]]]:
+    return [(repr(known[one]), on) for one, on in first]
+
+
 def _listing(count: int, first: list[tuple[str, list[int]]], names: list[str]) -> str:
-    lines = [f"{thing!r} in {' and '.join(names[side] for side in on)}" for thing, on in first]
+    lines = [f"{thing} in {' and '.join(names[side] for side in on)}" for thing, on in first]
     return "; ".join(lines) + (f"; and {count - FIRST} more" if count > FIRST else "")
 
 

@@ -46,6 +46,7 @@ class Toy:
     about: About
     frames: dict[str, int]
     failing: tuple[str, ...]
+    contents: dict[str, int] | None = None
     values: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
 
     @property
@@ -58,11 +59,13 @@ class Toy:
         for index, rows in Manifest.load(self.path).clips().groupby("shard"):
             with ShardWriter(self.path / feature.id, int(index), feature, self.about, rows, generation) as writer:
                 for clip_id in rows["clip_id"]:
-                    facts = {"source_sha256": f"{len(clip_id):064x}", "native_sr": 44100, "native_channels": 2}
+                    number = int(clip_id.split("-")[1])
+                    content = (self.contents or {}).get(clip_id, number)
+                    facts = {"source_sha256": f"{content:064x}", "native_sr": 44100, "native_channels": 2}
                     if clip_id in failing:
                         writer.append(None, status="failed", reason="undecodable: no sync", **facts)
                         continue
-                    values = noise(feature, self.frames[clip_id], seed=int(clip_id.split("-")[1]))
+                    values = noise(feature, self.frames[clip_id], seed=number)
                     writer.append(values, num_samples=100, native_frames=200, **facts)
                     self.values[feature.id, clip_id] = values
                 infos.append(writer.publish())
@@ -96,6 +99,7 @@ def make_toy(tmp_path: Path) -> Callable[..., Toy]:
         frames: Callable[[int], int] = lambda i: 1 + i % 5,
         task: str = "single",
         columns: dict[str, Sequence[Any]] | None = None,
+        contents: dict[str, int] | None = None,
         **about: Any,
     ) -> Toy:
         ids = [f"clip-{i}" for i in range(clips)]
@@ -116,7 +120,7 @@ def make_toy(tmp_path: Path) -> Callable[..., Toy]:
         )
         facts = {"dataset": "toy", "classes": ("cat", "dog", "owl"), "task": task, "versions": {"fft": "1"}, **about}
         facts.setdefault("splits", {"fold": (1, 2, 3, 4)})
-        toy = Toy(tmp_path / name, About(**facts), {c: frames(i) for i, c in enumerate(ids)}, tuple(failing))
+        toy = Toy(tmp_path / name, About(**facts), {c: frames(i) for i, c in enumerate(ids)}, tuple(failing), contents)
         create_store(toy.path, toy.about, table)
         for feature in features:
             toy.add(feature)

@@ -262,7 +262,7 @@ def test_outcomes_come_from_the_shards(make_toy, features):
     assert toy.store.clips["status"].isna().all()
     clips = Manifest.load(toy.path).gather_outcomes().set_index("clip_id")
     assert clips.loc["clip-3", "status"] == "failed"
-    assert clips.loc["clip-4", "source_sha256"] == f"{6:064x}"
+    assert clips.loc["clip-4", "source_sha256"] == f"{4:064x}"
     assert clips.loc["clip-4", "native_frames"] == 200
 
 

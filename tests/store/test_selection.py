@@ -33,6 +33,13 @@ def test_select_by_column_value_list_and_range(fs):
     assert numbers(fs.select(fold=np.array([1, 2]))) == numbers(fs.select(fold=pd.Series([2, 1])))
 
 
+def test_nothing_is_taken_by_its_place(fs):
+    with pytest.raises(TypeError, match="positional"):
+        fs.select("fold")  # it would ask for variants
+    with pytest.raises(TypeError, match="positional"):
+        fs.split(0.8, 0.2)  # it would allow leaks, and draw nothing
+
+
 def test_a_selection_knows_its_clips(fs):
     selection = fs.select(fold=2)
     assert len(selection) == len(selection.rows) == 5
@@ -165,7 +172,9 @@ def test_clips_without_a_group_leak_with_nobody(make_toy):
         assert len(fs.split(train={"fold": 1}, test={"fold": 2})) == 2
 
 
-@pytest.mark.parametrize("kind", ["float16", "float32", "uint8", "channels", "complex", "phase", "waveform"])
+@pytest.mark.parametrize(
+    "kind", ["float16", "float32", "uint8", "channels", "complex", "complex-channels", "phase", "waveform"]
+)
 def test_statistics_are_those_of_all_frames_together(make_toy, features, kind):
     fs = make_toy(features=[features[kind]], frames=lambda i: (3 * i) % 11).store[0]
     selection = fs.select(fold=[1, 2])
@@ -213,8 +222,26 @@ def test_statistics_need_frames_and_a_known_axis(make_toy):
     fs = make_toy(frames=lambda i: 0).store[0]
     with pytest.raises(StoreError, match="no frames"):
         fs.select().statistics()
-    with pytest.raises(ValueError, match="axis='frame'"):
+    with pytest.raises(ParameterError, match="axis='frame'"):
         fs.select().statistics("frame")
+    none = make_toy("none", failing=[f"clip-{i}" for i in range(20)]).store[0]
+    with pytest.raises(StoreError, match="no frames"):
+        Selection(none, np.arange(len(none))).statistics()
+
+
+def test_clips_without_frames_weigh_nothing(make_toy):
+    """Also where a shard gives no others."""
+    fs = make_toy(frames=lambda i: int(i == 0)).store[0]
+    statistics = fs.select().statistics()
+    assert statistics.frames == 1
+    np.testing.assert_array_equal(statistics.mean, fs["clip-0"][0].astype(np.float64))
+
+
+def test_a_spread_that_may_be_rounding_counts_as_none():
+    mean, std = np.array([80.0, -80.0, 1e-9, 0.0]), np.array([1e-6, 1e-5, 1e-9, 0.0])
+    np.testing.assert_allclose(Moments(4, mean, 4 * std**2).statistics("bin", False).std, [1, 1e-5, 1e-9, 1])
+    imaginary = Moments(4, mean[:, None] * [0, 1], 4 * std[:, None] ** 2 * [0, 1])
+    np.testing.assert_allclose(imaginary.statistics("bin", True).std, [1, 1e-5, 1e-9, 1])
 
 
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), max_size=8), min_size=1, max_size=8))
