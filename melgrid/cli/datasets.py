@@ -22,7 +22,7 @@ def datasets(
     ] = None,
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Compare with the files there.")] = None,
     set_: Settings = None,
-    decode: Annotated[bool, typer.Option("--decode", help="Also decode every file.")] = False,
+    decode: Annotated[bool, typer.Option("--decode", help="Also decode every file, as a run does.")] = False,
     checksums: Annotated[bool, typer.Option("--checksums", help="Also compare published checksums.")] = False,
     json: Json = False,
 ) -> None:
@@ -38,7 +38,10 @@ def datasets(
     elif root is None:
         show(known.describe(name), json, _corpus_text)
     else:
-        report = load_dataset(name, root, set_ or [], None).validate(decode=decode, checksums=checksums)
+        from melgrid.preprocess import audition
+
+        dataset = load_dataset(name, root, set_ or [], None)
+        report = dataset.validate(decode=audition if decode else None, checksums=checksums)
         show(report.as_dict() if json else report, json, known.render)
 
 

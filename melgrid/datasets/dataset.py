@@ -17,7 +17,7 @@ from melgrid.errors import DatasetError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from melgrid.datasets.validation import Report
+    from melgrid.datasets.validation import Decode, Report
 
 __all__ = ["COLUMNS", "SPLITS", "Dataset", "Task", "clip_table"]
 
@@ -78,7 +78,7 @@ class Dataset:
             f"{splits or 'no official split'}, root={str(self.root)!r})"
         )
 
-    def validate(self, decode: bool = False, checksums: bool = False) -> Report:
+    def validate(self, decode: Decode | None = None, checksums: bool = False) -> Report:
         """Compare the metadata with the disk and with the published counts; see `melgrid.datasets.validate`."""
         from melgrid.datasets.validation import validate
 

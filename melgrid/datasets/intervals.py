@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from melgrid.datasets.tables import read_text
 from melgrid.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -22,15 +23,15 @@ Interval = tuple[float, float, str]
 
 
 def read_lab(path: Path) -> tuple[Interval, ...]:
-    """Read a ``.lab`` file: lines of ``start end class``, seconds, separated by blanks.
+    """Read a ``.lab`` file: lines of ``start end class``, seconds, separated by blanks; UTF-8, else Latin-1.
 
     Raises
     ------
     DatasetError
-        If a line has another form or an interval ends before it starts.
+        If it is no text, a line has another form or an interval ends before it starts.
     """
     intervals = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         fields = line.split(maxsplit=2)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from melgrid.datasets.files import contents, digest
+from melgrid.datasets.tables import read_text
 from melgrid.errors import DatasetError
 
 __all__ = ["by_entry", "read_split_lists"]
@@ -72,6 +73,8 @@ def _lines(file: Path) -> list[str]:
             import numpy as np
 
             return [str(item) for item in np.load(file, allow_pickle=False).ravel()]
-        return file.read_text(encoding="utf-8-sig").splitlines()
+        return read_text(file).splitlines()
+    except DatasetError:
+        raise
     except (OSError, ValueError) as error:
         raise DatasetError(f"{file}: cannot be read as a list: {error}") from error

@@ -12,7 +12,33 @@ from melgrid.errors import DatasetError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["integers", "numbers", "read_table"]
+__all__ = ["integers", "numbers", "read_table", "read_text"]
+
+
+def read_text(path: Path) -> str:
+    """Read a text file of a corpus.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8, with or without a mark in front, or Latin-1 where that fails.
+
+    Raises
+    ------
+    DatasetError
+        If it is neither: there are zero bytes in it, as in UTF-16.
+    """
+    data = path.read_bytes()
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise DatasetError(
+            f"{path}, line {line}: is no UTF-8 text, for it has zero bytes (UTF-16?); save it as UTF-8, e.g. with "
+            "iconv -f UTF-16 -t UTF-8"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def read_table(path: Path, *, sep: str = ",", needs: Collection[str] = (), **how: Any) -> pd.DataFrame:
@@ -44,6 +70,7 @@ def read_table(path: Path, *, sep: str = ",", needs: Collection[str] = (), **how
             try:
                 table: pd.DataFrame = pd.read_csv(path, encoding="utf-8", **how)
             except UnicodeDecodeError:
+                read_text(path)  # refuses what is no text
                 table = pd.read_csv(path, encoding="latin-1", **how)
     except pd.errors.ParserWarning:
         raise DatasetError(f"{path}: rows have more cells than the header; does a separator end them?") from None

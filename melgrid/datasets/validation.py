@@ -1,13 +1,13 @@
 """Is a corpus whole? Metadata against the disk and against the published counts.
 
-Fast: lists the folders once and opens no file, unless asked to decode or to check sums.
+Fast: lists the folders once and opens no file, unless given a decoder or asked to check sums.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from posixpath import commonpath, dirname
@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from melgrid.datasets.files import scan
 from melgrid.datasets.quiet import quiet_stderr
-from melgrid.errors import DatasetError
+from melgrid.datasets.tables import read_text
+from melgrid.errors import ClipError, DatasetError
 
 if TYPE_CHECKING:
     from melgrid.datasets.dataset import Dataset
 
-__all__ = ["Count", "Report", "render", "validate"]
+__all__ = ["Count", "Decode", "Report", "render", "validate"]
+
+Decode = Callable[[Path, list[tuple[float, float]]], tuple[float, bytes]]
+"""Of a file and the (start, end) of its clips: its seconds and a digest of its samples; `ClipError` if it is broken."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,9 @@ class Report:
         Path -> reason.
     excluded : mapping of str to int
         Reason -> number of files that are no clips under these options.
-    undecodable, too_short : mapping of str to str, or None
-        Path -> the decoder's words; path -> decoded against stated length (less than half of it). None unless
-        decoded.
+    broken, too_short : mapping of str to str, or None
+        Path -> reason and words, as a run puts its clips into quarantine; path -> decoded against stated length (less
+        than half of it). None unless decoded.
     duplicates : tuple of tuple of str, or None
         Paths that decode to the same samples. None unless decoded.
     wrong_checksum : tuple of str, or None
@@ -70,30 +74,31 @@ class Report:
     extra: tuple[str, ...]
     known_bad: Mapping[str, str]
     excluded: Mapping[str, int]
-    undecodable: Mapping[str, str] | None = None
+    broken: Mapping[str, str] | None = None
     too_short: Mapping[str, str] | None = None
     duplicates: tuple[tuple[str, ...], ...] | None = None
     wrong_checksum: tuple[str, ...] | None = None
 
     @property
     def complete(self) -> bool:
-        """Whether all counts are the published ones and no clip is missing, empty, undecodable or altered."""
+        """Whether all counts are the published ones and no clip is missing, empty, broken or altered."""
         counts = all(count.published in (None, count.found) for count in self.counts)
-        return counts and not any((self.missing, self.empty, self.undecodable, self.wrong_checksum))
+        return counts and not any((self.missing, self.empty, self.broken, self.wrong_checksum))
 
     def as_dict(self) -> dict[str, Any]:
         """Give the report as plain JSON-able data."""
         return {**asdict(self), "complete": self.complete}
 
 
-def validate(dataset: Dataset, *, decode: bool = False, checksums: bool = False) -> Report:
+def validate(dataset: Dataset, *, decode: Decode | None = None, checksums: bool = False) -> Report:
     """Compare a dataset with its files and with the published counts.
 
     Parameters
     ----------
     dataset : Dataset
-    decode : bool
-        Decode every file: finds undecodable ones, ones much shorter than the metadata say, and exact duplicates.
+    decode : callable, optional
+        `melgrid.preprocess.audition`: decode every file, and find broken ones, ones much shorter than the metadata
+        say, and exact duplicates.
     checksums : bool
         Check files against a list named ``checksums`` in the root (FMA has one), and archives that still lie there.
 
@@ -110,9 +115,8 @@ def validate(dataset: Dataset, *, decode: bool = False, checksums: bool = False)
     beside = [path for path in on_disk if not folder or path.startswith(f"{folder}/")]
     expected = sizes.keys() | known_bad.keys() | dataset.excluded.keys()
     decoded: dict[str, Any] = {}
-    if decode:
-        stated = dict(zip(clips["path"], clips["seconds"], strict=True))
-        decoded = _decode(dataset.root, [path for path, size in sizes.items() if size], stated)
+    if decode is not None:
+        decoded = _decoded(dataset, [path for path, size in sizes.items() if size], decode)
     return Report(
         dataset=dataset.name,
         root=str(dataset.root),
@@ -141,7 +145,7 @@ def render(report: Report, limit: int = 5) -> str:
         mark = "" if count.published in (None, count.found) else "  differs"
         lines.append(f"  {count.what:{width}}  {count.found:9,}  {published:>9}{mark}")
     lines.append("")
-    for name in ("missing", "empty", "undecodable", "too_short", "extra", "known_bad", "duplicates", "wrong_checksum"):
+    for name in ("missing", "empty", "broken", "too_short", "extra", "known_bad", "duplicates", "wrong_checksum"):
         found = getattr(report, name)
         lines.append(f"  {name.replace('_', ' '):15} {'not checked' if found is None else len(found)}")
         for item in list(found or ())[:limit]:
@@ -177,33 +181,26 @@ def _counts(dataset: Dataset) -> list[Count]:
     return [Count(what, number, dataset.official.get(what)) for what, number in found.items()]
 
 
-def _decode(root: Path, paths: list[str], stated: Mapping[str, float]) -> dict[str, Any]:
-    import soundfile
-
-    undecodable, too_short = {}, {}
+def _decoded(dataset: Dataset, paths: list[str], decode: Decode) -> dict[str, Any]:
+    clips = dataset.clips
+    stated = dict(zip(clips["path"], clips["seconds"], strict=True))
+    parts: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for path, start, end in zip(clips["path"], clips["start"], clips["end"], strict=True):
+        parts[path].append((start, end))
+    broken, too_short = {}, {}
     same: dict[bytes, list[str]] = defaultdict(list)
     for path in paths:
-        total, frames = hashlib.sha256(), 0
         try:
-            with quiet_stderr(), soundfile.SoundFile(root / path) as sound:
-                if sound.format == "RAW":  # libsndfile takes any bytes in an .au file for headerless mu-law
-                    raise ValueError("no header")
-                total.update(f"{sound.samplerate} {sound.channels}".encode())
-                for block in sound.blocks(blocksize=1 << 18, dtype="float32", always_2d=True):
-                    frames += len(block)
-                    total.update(block)
-                seconds = frames / sound.samplerate
-        except (soundfile.SoundFileError, ValueError) as error:
-            undecodable[path] = str(error)
+            with quiet_stderr():
+                seconds, digest = decode(dataset.root / path, parts[path])
+        except ClipError as error:
+            broken[path] = str(error)
             continue
-        if not frames:
-            undecodable[path] = "no samples"
-            continue
-        same[total.digest()].append(path)
+        same[digest].append(path)
         if seconds < 0.5 * stated[path]:
             too_short[path] = f"{seconds:.3f} s, stated {stated[path]:.3f} s"
     duplicates = tuple(tuple(paths) for paths in same.values() if len(paths) > 1)
-    return {"undecodable": undecodable, "too_short": too_short, "duplicates": duplicates}
+    return {"broken": broken, "too_short": too_short, "duplicates": duplicates}
 
 
 def _wrong_checksums(dataset: Dataset) -> tuple[str, ...]:
@@ -213,7 +210,7 @@ def _wrong_checksums(dataset: Dataset) -> tuple[str, ...]:
     listed = dataset.root / "checksums"
     if listed.is_file():
         known = set(dataset.clips["path"])
-        for number, line in enumerate(listed.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(read_text(listed).splitlines(), start=1):
             digest, _, path = line.partition("  ")
             if len(digest) != 40 or not path:
                 raise DatasetError(f"{listed}, line {number}: {line!r} is not a SHA-1, two blanks and a path")

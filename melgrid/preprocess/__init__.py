@@ -1,5 +1,6 @@
 """Audio to shards: decode once, compute a whole grid, publish whole files."""
 
+from melgrid.preprocess.audio.audition import audition
 from melgrid.preprocess.audio.augment import augmented
 from melgrid.preprocess.engine.supervisor import Limits
 from melgrid.preprocess.extend import add_clips
@@ -17,6 +18,7 @@ __all__ = [
     # before the run
     "Forecast",
     "Plan",
+    "audition",
     "augmented",
     "compile_plan",
     "prepare",

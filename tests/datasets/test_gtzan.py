@@ -10,6 +10,9 @@ import soundfile
 from melgrid.datasets import load, miniature
 from melgrid.datasets.adapters.gtzan import FILTERED, GENRES
 from melgrid.errors import DatasetError, DatasetWarning
+from melgrid.preprocess import audition
+
+pytestmark = pytest.mark.filterwarnings("ignore:gtzan. nothing keeps")
 
 Corpus = Callable[[str], Path]
 
@@ -56,7 +59,7 @@ def test_jazz_54_is_known_bad_where_it_is_no_riff_file(pristine: Corpus, tmp_pat
     kaggle = load("gtzan", miniature.gtzan(tmp_path, seconds=0.1, layout="kaggle"))
     bad = kaggle.clips.set_index("clip_id")["known_bad"].dropna()
     assert bad.to_dict() == {"jazz.00054": "not a RIFF file"}
-    assert kaggle.validate(decode=True).undecodable == {}  # listed as known bad instead
+    assert kaggle.validate(decode=audition).broken == {}  # listed as known bad instead
 
 
 def test_feature_tables_are_no_truth_about_items(tmp_path: Path) -> None:
@@ -142,8 +145,17 @@ def test_a_missing_list_is_named(own: Corpus) -> None:
         load("gtzan", root, splits_dir=root / "lists")
 
 
+@pytest.mark.filterwarnings("error")
+def test_without_artists_and_lists_any_split_is_warned_of(pristine: Corpus) -> None:
+    root = pristine("gtzan")
+    with pytest.warns(DatasetWarning, match=r"nothing keeps .* inflate accuracy .*splits_dir=.*artists="):
+        load("gtzan", root)
+    load("gtzan", root, splits_dir=root / "lists")
+    load("gtzan", root, artists=root / "GTZANindex.txt")
+
+
 def test_stratified_folds_must_be_asked_for_and_warn(pristine: Corpus) -> None:
-    with pytest.warns(DatasetWarning, match="same artists"):
+    with pytest.warns(DatasetWarning, match="nothing keeps"):
         ds = load("gtzan", pristine("gtzan"), split="stratified")
     assert ds.splits == {"fold": tuple(range(1, 11))}
     per_genre = ds.clips.groupby(["label", "fold"], observed=True).size()
@@ -193,7 +205,7 @@ def test_lists_and_stratified_folds_exclude_each_other(pristine: Corpus) -> None
 
 
 def test_exact_copies_are_found_by_decoding(pristine: Corpus) -> None:
-    report = load("gtzan", pristine("gtzan")).validate(decode=True)
+    report = load("gtzan", pristine("gtzan")).validate(decode=audition)
     assert report.duplicates == (("metal/metal.00000.au", "metal/metal.00098.au", "rock/rock.00099.au"),)
 
 

@@ -66,3 +66,11 @@ def test_a_lab_file_is_read_whatever_its_blanks(tmp_path: Path) -> None:
     assert read_lab(file) == ((0.0, 1.5, "café"),)
     file.write_text("")
     assert read_lab(file) == ()
+
+
+def test_a_lab_file_is_latin_1_where_it_is_not_utf_8(tmp_path: Path) -> None:
+    (tmp_path / "a.lab").write_bytes("0 1.5 café\n".encode("latin-1"))
+    assert read_lab(tmp_path / "a.lab") == ((0.0, 1.5, "café"),)
+    (tmp_path / "a.lab").write_text("0 1.5 café\n", encoding="utf-16")
+    with pytest.raises(DatasetError, match=r"a\.lab, line 1: is no UTF-8 text, .*UTF-16.*; save it as UTF-8"):
+        read_lab(tmp_path / "a.lab")

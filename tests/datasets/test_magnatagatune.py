@@ -10,6 +10,7 @@ from melgrid.datasets import load
 from melgrid.datasets.adapters.magnatagatune import ALL_ROWS, KNOWN_BAD, SIDES, TOP50_ROWS
 from melgrid.datasets.tags import SYNONYMS, TAGS, TOP50, normal
 from melgrid.errors import DatasetError
+from melgrid.preprocess import audition
 
 Corpus = Callable[[str], Path]
 ANNOTATIONS = "annotations_final.csv"
@@ -78,8 +79,8 @@ def test_known_bad_and_untagged_clips_stay_with_a_column_that_says_so(pristine: 
     ds = load("magnatagatune", pristine("magnatagatune"))
     assert set(ds.clips.loc[ds.clips["known_bad"].notna(), "path"]) == set(KNOWN_BAD)
     assert ds.clips.loc[~ds.clips["tagged"], "clip_id"].tolist() == ["40001", "40002"]
-    assert ds.validate(decode=True).complete is False
-    assert ds.validate(decode=True).undecodable == {}
+    assert ds.validate(decode=audition).complete is False
+    assert ds.validate(decode=audition).broken == {}
 
 
 def test_untagged_clips_are_dropped_by_choice_and_counted(pristine: Corpus) -> None:

@@ -17,6 +17,14 @@ def test_lists_lose_blanks_and_empty_lines(tmp_path: Path) -> None:
     assert by_entry(lists, tmp_path) == {"a": "train", "b": "train", "c": "test"}
 
 
+def test_lists_may_be_latin_1(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_bytes("café\n".encode("latin-1"))
+    assert read_split_lists(tmp_path, {"train": "train*"})[0] == {"train": ["café"]}
+    (tmp_path / "train.txt").write_text("café\n", encoding="utf-16")
+    with pytest.raises(DatasetError, match=r"train\.txt, line 1: is no UTF-8 text"):
+        read_split_lists(tmp_path, {"train": "train*"})
+
+
 def test_the_digest_follows_the_contents_not_the_place(tmp_path: Path) -> None:
     digests = []
     for name, text in (("one", "a\n"), ("two", "a\n"), ("three", "b\n")):

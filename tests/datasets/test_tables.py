@@ -24,6 +24,12 @@ def test_latin_1_is_read_where_utf_8_fails(tmp_path: Path) -> None:
     assert read_table(tmp_path / "t.csv")["a"].tolist() == ["Café"]
 
 
+def test_utf_16_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path,label\na.wav,Café\n", encoding="utf-16")
+    with pytest.raises(DatasetError, match=r"t\.csv, line 1: is no UTF-8 text, .*UTF-16.*; save it as UTF-8"):
+        read_table(tmp_path / "t.csv")
+
+
 def test_rows_longer_than_the_header_are_refused_not_shifted(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2,9\n3,4,9\n")
     with pytest.raises(DatasetError, match=r"t\.csv: rows have more cells than the header"):

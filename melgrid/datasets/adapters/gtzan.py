@@ -20,6 +20,7 @@ from typing import Any, Literal
 from melgrid.datasets.dataset import SPLITS, Dataset, clip_table
 from melgrid.datasets.files import contents, digest, scan
 from melgrid.datasets.split_lists import by_entry, read_split_lists
+from melgrid.datasets.tables import read_text
 from melgrid.errors import DatasetError, DatasetWarning
 
 CITATION = (
@@ -75,8 +76,8 @@ def index(
     Warns
     -----
     DatasetWarning
-        If one item is there as .au and as .wav, the index has no artists, or stratified folds are made without
-        artists.
+        If one item is there as .au and as .wav, the index has no artists, or there are neither artists nor lists, so
+        that no split but one by hand keeps artists apart.
     """
     import pandas as pd
 
@@ -102,6 +103,15 @@ def index(
     if artists:
         names, options["artists"] = _read_artists(artists), digest(artists)
 
+    if not (splits_dir or names):
+        warnings.warn(
+            "gtzan: nothing keeps the pieces of an artist and duplicates on one side: splits that are drawn or "
+            "stratified inflate accuracy by many points; give the fault-filtered lists (splits_dir=...) or Sturm's "
+            "index (artists=...)",
+            DatasetWarning,
+            stacklevel=3,
+        )
+
     clips = pd.DataFrame({"clip_id": sorted(paths)})
     clips["path"] = clips["clip_id"].map(paths)
     clips["label"] = [stem.partition(".")[0] for stem in clips["clip_id"]]
@@ -110,13 +120,6 @@ def index(
     clips["known_bad"] = [_fault(base / path) for path in clips["path"]]
     splits: dict[str, tuple[Any, ...]] = {"split": SPLITS} if splits_dir else {}
     if split == "stratified":
-        if not names:
-            warnings.warn(
-                "gtzan: stratified folds put the same artists and duplicates on both sides, which inflates accuracy by "
-                "many points; prefer the fault-filtered lists (splits_dir=...), or give Sturm's index (artists=...)",
-                DatasetWarning,
-                stacklevel=3,
-            )
         clips["fold"] = _stratified(clips["clip_id"], clips["label"], clips["group"])
         splits = {"fold": FOLDS}
     return Dataset(
@@ -166,7 +169,7 @@ def _read_artists(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise DatasetError(f"gtzan: artists={str(path)!r} must be Sturm's GTZANindex.txt; there is no such file")
     artists = {}
-    for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+    for line in read_text(path).splitlines():
         fields = [" ".join(field.split()) for field in line.split(":::")]
         if len(fields) >= 2 and fields[1]:
             artists[fields[0].removesuffix(".wav").removesuffix(".au")] = fields[1].casefold()

@@ -9,11 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from melgrid.errors import ClipError
 from melgrid.preprocess.audio.augment import altered, augmentation_of
 from melgrid.preprocess.audio.decode import Audio, decode, read_bytes
 from melgrid.preprocess.audio.signal import Float32, SignalKey, signals
 
-__all__ = ["Source", "place_of"]
+__all__ = ["Source", "cut", "place_of"]
 
 Place = tuple[str, Any, Any]
 
@@ -74,3 +75,29 @@ class Source:
         if augmentation is None:
             return base
         return lambda key: altered(base(key), key[1], augmentation, clip["clip_id"])
+
+
+def cut(audio: Audio, start: float | None, end: float | None) -> Audio:
+    """Take the part of a file between two times.
+
+    Parameters
+    ----------
+    audio : Audio
+    start, end : float or None, seconds
+        None or NaN: the file's own edge.
+
+    Returns
+    -------
+    Audio
+
+    Raises
+    ------
+    ClipError
+        ``truncated`` when the part begins after the file's end.
+    """
+    first = 0 if start is None or start != start else round(start * audio.sr)
+    last = len(audio.samples) if end is None or end != end else round(end * audio.sr)
+    part = audio.samples[first:last]
+    if len(part) == 0:
+        raise ClipError("truncated", f"the clip begins at {start} s, the file has {len(audio.samples) / audio.sr:g} s")
+    return Audio(part, audio.sr)
