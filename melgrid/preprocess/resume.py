@@ -18,7 +18,7 @@ from melgrid.preprocess.task import ShardTask
 from melgrid.store import About, Manifest, ShardInfo
 from melgrid.store.checks.adoption import adopt, source_digests
 from melgrid.store.checks.unlisted import shards_lacking
-from melgrid.store.shards.shard_info import SHARD_FILE, read_arrays, shard_name
+from melgrid.store.shards.shard_info import SHARD_FILE, may_pass, read_arrays, shard_name
 
 __all__ = ["FailedClips", "Infos", "every_task", "failed_clips", "kept", "outstanding", "remaining"]
 
@@ -154,12 +154,10 @@ def _adopted(path: Path, task: ShardTask, feature: Feature, rows: pd.DataFrame) 
     try:
         return adopt(path, feature, task.about, rows)
     except StoreError as error:
-        cause = error.__cause__
-        # The system's errors have a number, damage has none. What could not be read may be whole.
-        if isinstance(cause, MemoryError) or getattr(cause, "errno", None) is not None:
+        if may_pass(error):  # what could not be read may be whole
             raise StoreError(
-                f"{path}: cannot be read now ({cause}), so it stays, whole or not; put that right, or remove the file, "
-                "and run the same command again to resume"
+                f"{path}: cannot be read now ({error.__cause__}), so it stays, whole or not; put that right, or "
+                "remove the file, and run the same command again to resume"
             ) from error
         return None
 

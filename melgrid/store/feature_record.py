@@ -130,8 +130,10 @@ class FeatureRecord:
                 raise ShardError(f"{path}: is a link out of the store")
             try:
                 size = path.stat().st_size
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 raise ShardError(f"{path}: is missing. {REMEDY}") from None
+            except OSError as error:
+                raise ShardError(f"{path}: cannot be read: {error.strerror}. {REMEDY}") from error
             if not path.is_file():
                 raise ShardError(f"{path}: is no file. {REMEDY}")
             if size != shard.bytes:

@@ -19,7 +19,7 @@ from melgrid.store.feature_record import FeatureRecord
 from melgrid.store.manifest import CLIPS, REMOVED, REPAIR, Manifest
 from melgrid.store.shards.encoding import item_shape, moments, stored_dtype
 from melgrid.store.shards.header import header_digest
-from melgrid.store.shards.shard_info import ShardInfo, file_digest, open_shard, read_shard_info
+from melgrid.store.shards.shard_info import ShardInfo, file_digest, may_pass, open_shard, read_shard_info
 from melgrid.store.shards.whole_file import NAME, check_whole_file
 
 __all__ = ["Fault", "check_clips", "check_shard", "feature_folders", "find_faults", "verify"]
@@ -27,6 +27,7 @@ __all__ = ["Fault", "check_clips", "check_shard", "feature_folders", "find_fault
 AGAIN = "Run the same melgrid preprocess again: it computes only what is missing"
 LOST = "Put it back; else --repair hides its feature set, and the same melgrid preprocess then computes what is missing"
 RECOMPUTE = "--repair sets it aside; then run the same melgrid preprocess again, which computes only what is missing"
+UNREAD = "This is no proof of damage: put it right; or, if the file is lost for good, remove it, then --repair"
 NEWER = "If there is none, the file is damaged: remove it, then --repair"
 
 
@@ -51,7 +52,10 @@ class Fault:
     @classmethod
     def told(cls, path: Path, name: str, error: Exception, remedy: str) -> Fault:
         """Make one of an error about a file of the store at `path`, which names file and remedy itself."""
-        remedy = NEWER if isinstance(error, MismatchError) else remedy
+        if isinstance(error, MismatchError):
+            remedy = NEWER
+        elif may_pass(error):
+            remedy = UNREAD
         what = str(error).removeprefix(f"{path / name}: ").removeprefix(f"{name}: ").removeprefix(f"{path}: ")
         return cls(name, None, what.partition(". melgrid verify --")[0].rstrip("."), remedy)
 
@@ -70,7 +74,8 @@ def verify(path: str | Path, deep: bool = False, repair: bool = False) -> list[F
         Read every byte; else manifest files are read and shards are measured.
     repair : bool
         Check deeply, then rebuild the manifest from the shards, without the corpus. Damaged shards are renamed to
-        ``NAME.damaged`` and their feature set is hidden until a run has computed them again.
+        ``NAME.damaged`` and their feature set is hidden until a run has computed them again. Where a file cannot be
+        read, which proves no damage, nothing is changed.
 
     Returns
     -------
@@ -101,7 +106,7 @@ def find_faults(path: Path, deep: bool) -> list[Fault]:
     ]
     try:
         manifest = Manifest.load(path)
-    except StoreError as error:
+    except OSError as error:  # StoreError is one
         return [*faults, Fault.told(path, "store.json", error, REPAIR), *_unlisted(path, set(), deep)]
     if (path / "store.json").read_bytes() != manifest.to_bytes():
         faults.append(Fault("store.json", None, "is not as melgrid writes it", REPAIR))
@@ -113,7 +118,7 @@ def find_faults(path: Path, deep: bool) -> list[Fault]:
     table = None
     try:
         table = ClipTable(manifest.read(CLIPS), manifest.about)
-    except OSError as error:  # StoreError is one, and so is a disk that cannot be read
+    except OSError as error:
         faults.append(Fault.told(path, CLIPS, error, REPAIR))
     listed: set[Path] = set()
     for feature_id in manifest.features:
@@ -140,7 +145,7 @@ def find_faults(path: Path, deep: bool) -> list[Fault]:
         if deep and not own:
             try:
                 check_whole_file(path / feature_id, record)
-            except StoreError as error:
+            except OSError as error:
                 faults.append(Fault.told(path, f"{feature_id}/{NAME}", error, "--repair makes it anew"))
     return faults + _unlisted(path, listed, deep)
 
@@ -153,11 +158,12 @@ def _shards(path: Path, record: FeatureRecord, table: ClipTable | None, deep: bo
         try:
             FeatureRecord(record.feature, (shard,), {}, {}).check_sizes(file.parent)
             if deep:
-                faults += check_shard(path, name, record.feature, shard)
-                if table is not None:
+                own = check_shard(path, name, record.feature, shard)
+                faults += own
+                if table is not None and not own:
                     check_clips(file, shard, table)
         except OSError as error:
-            faults.append(Fault.told(path, name, error, RECOMPUTE if file.exists() else LOST))
+            faults.append(Fault.told(path, name, error, RECOMPUTE if may_pass(error) or file.exists() else LOST))
     return faults
 
 
@@ -183,16 +189,13 @@ def check_shard(path: Path, name: str, feature: Feature, info: ShardInfo | None)
         digest = file_digest(raw.fileno())
     if info is not None and digest == info.sha256:
         return []
+    changed = [] if info is None else [Fault(name, None, f"has SHA-256 {digest}, should be {info.sha256}", RECOMPUTE)]
     try:
-        found = info or read_shard_info(file)
-        clips = _damaged_clips(file, feature, found)
+        clips = _damaged_clips(file, feature, info or read_shard_info(file))
     except StoreError as error:
-        return [Fault.told(path, name, error, RECOMPUTE)]
-    if clips:
-        return [Fault(name, clip, "its frames have changed", RECOMPUTE) for clip in clips]
-    if info is None:
-        return []
-    return [Fault(name, None, f"has SHA-256 {digest}, should be {info.sha256}", RECOMPUTE)]
+        fault = Fault.told(path, name, error, RECOMPUTE)
+        return changed if fault.remedy == UNREAD and changed else [fault]
+    return [Fault(name, clip, "its frames have changed", RECOMPUTE) for clip in clips] or changed
 
 
 def _damaged_clips(file: Path, feature: Feature, info: ShardInfo) -> list[str | None]:

@@ -11,12 +11,21 @@ import numpy as np
 import pandas as pd
 
 from melgrid.errors import MelgridError, MismatchError, ShardError, StoreError
-from melgrid.store.checks.faults import AGAIN, NEWER, Fault, check_clips, check_shard, feature_folders, find_faults
+from melgrid.store.checks.faults import (
+    AGAIN,
+    NEWER,
+    UNREAD,
+    Fault,
+    check_clips,
+    check_shard,
+    feature_folders,
+    find_faults,
+)
 from melgrid.store.checks.rebuild import ShardText, clip_rows, common_about, outcomes, published, read_text
 from melgrid.store.clips import ClipTable, with_all_columns
 from melgrid.store.disk import lock, sweep
 from melgrid.store.manifest import CLIPS, Manifest
-from melgrid.store.shards.shard_info import ShardInfo, read_shard_info
+from melgrid.store.shards.shard_info import ShardInfo, may_pass, read_shard_info
 from melgrid.store.shards.whole_file import NAME
 
 __all__ = ["repair_store"]
@@ -62,6 +71,8 @@ def repair_store(path: Path) -> list[Fault]:
             raise MismatchError(" ".join(newer[:FIRST]))  # before anything is changed
         if not faults and not _is_unlisted(path):
             return []
+        if any(fault.remedy == UNREAD for fault in faults):
+            return faults  # likewise: what cannot be read may be whole
         files = [file for folder in feature_folders(path) for file in published(folder)]
         for file in files:
             with suppress(ShardError):  # damage is told below, a newer format ends it here
@@ -69,7 +80,7 @@ def repair_store(path: Path) -> list[Fault]:
         shards: list[SoundShard] = []
         left: list[Fault] = []
         for file in files:
-            left += _take(path, file, shards)
+            left += _take(path, file, shards, {fault.file for fault in faults})
         manifest = _manifest(path, shards)
         clips = _clips(manifest, shards)
         whole, hidden = _whole_sets(manifest, clips, shards)
@@ -88,8 +99,8 @@ def _is_unlisted(path: Path) -> bool:
     return any(folder.name not in features for folder in feature_folders(path))
 
 
-def _take(path: Path, file: Path, shards: list[SoundShard]) -> list[Fault]:
-    """Check a shard by itself; keep it, or set it aside."""
+def _take(path: Path, file: Path, shards: list[SoundShard], damaged: set[str]) -> list[Fault]:
+    """Check a shard by itself; keep it, or set it aside, if the damage is known before or proven now."""
     name = str(file.relative_to(path))
     try:
         text = read_text(file)
@@ -101,6 +112,8 @@ def _take(path: Path, file: Path, shards: list[SoundShard]) -> list[Fault]:
             return []
     except (MelgridError, OSError) as error:
         faults = [Fault.told(path, name, error, AGAIN)]
+    if name not in damaged and any(fault.remedy == UNREAD for fault in faults):
+        raise StoreError(str(faults[0]))
     aside = file.with_name(f"{file.name}.damaged")
     file.replace(aside)
     return [Fault(name, fault.clip, f"{fault.what}; now {aside.name}", AGAIN) for fault in faults]
@@ -121,7 +134,9 @@ def _clips(manifest: Manifest, shards: list[SoundShard]) -> pd.DataFrame:
         for shard in shards:
             check_clips(shard.file, shard.info, table)
         return table.stored
-    except OSError:  # StoreError is one
+    except OSError as error:  # StoreError is one
+        if may_pass(error):
+            raise
         rows = {shard.info.index: shard.file for shard in shards}
         if not rows:
             raise StoreError(f"{manifest.path}: has no sound clips.parquet and no shard to rebuild it from") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import importlib
@@ -28,6 +29,7 @@ __all__ = ["FORMATS", "export"]
 
 FORMATS = {"npz": "numpy", "tfrecord": "tensorflow", "webdataset": "tarfile", "zarr": "zarr"}
 """Formats, and the package that writes each."""
+TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 def export(clips: FeatureSet | Selection, to: str, folder: str | Path, *, progress: bool = False) -> Path:
@@ -56,7 +58,7 @@ def export(clips: FeatureSet | Selection, to: str, folder: str | Path, *, progre
     ParameterError
         The format is unknown, its package is not installed, or `folder` exists.
     StoreError
-        A shard is missing or damaged.
+        A shard is missing or damaged, or another export is writing `folder`.
     """
     if to not in FORMATS:
         raise ParameterError(f"--to {to}: is no format.{nearest(to, FORMATS)}")
@@ -118,29 +120,61 @@ def _parts(selection: Selection, progress: bool) -> Iterator[Part]:
 def _appearing(folder: Path) -> Iterator[Path]:
     """Make a folder under another name, which it loses when all is on the disk; clear what killed exports left."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    for path in folder.parent.glob(f".{glob.escape(folder.name)}.*.export"):
-        with suppress(OSError):
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free: its maker is gone
-                shutil.rmtree(path)
-            finally:
-                os.close(fd)
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(6)}.export")
-    temporary.mkdir()
-    fd = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    with _locked(folder.parent, wait=True):  # no other export is to find a folder that has no lock yet
+        _clear(folder)
+        temporary.mkdir()
+        fd = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY)
         with suppress(OSError):  # a file system without locks
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
         yield temporary
         for path in (temporary, *temporary.rglob("*")):
             sync(path)
-        if os.path.lexists(folder):
-            raise StoreError(f"{folder}: has appeared meanwhile, and an export replaces nothing")
-        temporary.rename(folder)
+        try:
+            if os.path.lexists(folder):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            temporary.rename(folder)
+        except OSError as error:
+            if error.errno not in TAKEN:
+                raise
+            raise StoreError(
+                f"{folder}: has appeared meanwhile, and an export replaces nothing; name another folder"
+            ) from None
         sync(folder.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    finally:
+        os.close(fd)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what killed exports to a folder left; refuse where one is at work."""
+    for path in folder.parent.glob(f".{glob.escape(folder.name)}.*.export"):
+        if path.stem.rpartition(".")[0] != f".{folder.name}":
+            continue  # of an export to a name that begins with this one and a dot
+        try:
+            with _locked(path, wait=False):  # free: its maker is gone
+                shutil.rmtree(path)
+        except BlockingIOError:
+            raise StoreError(
+                f"{folder}: another export is writing it; wait for that to end, or name another folder"
+            ) from None
+        except OSError:
+            continue  # without locks nobody can know
+
+
+@contextmanager
+def _locked(folder: Path, *, wait: bool) -> Iterator[None]:
+    """Hold a lock on a folder; who waits for it goes on without where the file system has none."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if not wait:
+                raise
+        yield
     finally:
         os.close(fd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -25,6 +26,7 @@ __all__ = [
     "SHARD_FILE",
     "ShardInfo",
     "file_digest",
+    "may_pass",
     "open_shard",
     "own_array",
     "read_arrays",
@@ -49,12 +51,8 @@ DAMAGE = (
     MemoryError,
     OverflowError,
 )
-# Of the arrays under /clip: types other than integers, and rows beyond one a clip (None: any number).
-KINDS = dict.fromkeys(("id", "path", "reason", "split", "group", "parent"), "S") | dict.fromkeys(
-    ("start", "end", "mean", "m2", "interval_seconds"), "f"
-)
-RAGGED = {"frame_offset": 1, "label_offset": 1, "labels": None}
-RAGGED |= {"interval_offset": 1, "interval_seconds": None, "interval_class": None}
+# Types other than integers, of the arrays under /clip that `read_arrays` is asked for.
+KINDS = {"reason": "S", "mean": "f", "m2": "f"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +118,16 @@ class ShardInfo:
         return info
 
 
+def may_pass(error: BaseException) -> bool:
+    """Whether an error says that a file could not be read now, which proves no damage: memory, descriptors, the disk.
+
+    The system's errors have a number, damage has none.
+    """
+    cause = error.__cause__ or error
+    number = getattr(cause, "errno", None)
+    return isinstance(cause, MemoryError) or number not in (None, errno.ENOENT, errno.ENOTDIR)
+
+
 def shard_name(index: int, generation: int = 0) -> str:
     """Return the file name of a shard; a later generation of the same clips gets another one."""
     return f"shard-{index:05d}.h5" if generation == 0 else f"shard-{index:05d}-r{generation}.h5"
@@ -175,9 +183,8 @@ def own_array(file: h5py.File, name: str) -> NDArray[Any]:
     KeyError
         There is no such dataset.
     """
-    *groups, last = name.split("/")
     place: Any = file
-    for part in (*groups, last):
+    for part in name.split("/"):
         if not isinstance(place.get(part, getlink=True), h5py.HardLink):
             raise ShardError(f"{file.filename}: {name} is not in the file itself")
         place = place[part]
@@ -201,10 +208,8 @@ def read_arrays(path: Path, *names: str) -> list[NDArray[Any]]:
         arrays = [own_array(file, f"clip/{name}") for name in names]
         count = len(own_array(file, "clip/status"))
         for name, values in zip(names, arrays, strict=True):
-            rows = RAGGED.get(name, 0)
-            if values.dtype.kind not in KINDS.get(name, "iu") or (
-                rows is not None and values.shape[:1] != (count + rows,)
-            ):
+            rows = count + (name == "frame_offset")  # the end of the last clip, too
+            if values.dtype.kind not in KINDS.get(name, "iu") or values.shape[:1] != (rows,):
                 raise ShardError(f"{path}: {name} has type {values.dtype} and shape {values.shape} for {count} clips")
         return arrays
 

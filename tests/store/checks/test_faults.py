@@ -12,7 +12,7 @@ import pytest
 
 from melgrid.errors import MismatchError, ShardError, StoreError
 from melgrid.store import Fault, Manifest, feature_record, lock, open_store, verify
-from melgrid.store.checks import faults
+from melgrid.store.checks import faults, repair
 from melgrid.store.checks.adoption import adopt
 from melgrid.store.checks.faults import find_faults
 from melgrid.store.shards import shard_info
@@ -113,8 +113,8 @@ def test_shards_that_were_swapped_are_both_named(toy):
     other.rename(one)
     (folder / "x").rename(other)
     assert {f"{folder.name}/{one.name}", f"{folder.name}/{other.name}"} <= {f.file for f in verify(toy.path, deep=True)}
-    left = verify(toy.path, repair=True)
-    assert all("preprocess again" in fault.remedy for fault in left) or not left
+    assert verify(toy.path, repair=True) == []
+    assert verify(toy.path, deep=True) == []
 
 
 @pytest.mark.parametrize("name", ["shard-00099.h5", "shard-00000-r3.h5"])
@@ -392,17 +392,92 @@ def test_a_renamed_folder_is_told_and_taken_in_again_under_its_own_name(toy, fea
     assert snapshot(toy.path) == before
 
 
-def test_a_disk_that_cannot_be_read_is_a_fault_of_the_file(toy, monkeypatch):
+UNREADABLE = [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES]
+
+
+@pytest.mark.parametrize("number", UNREADABLE)
+@pytest.mark.parametrize("mend", [False, True])
+def test_a_shard_that_cannot_be_read_is_told_and_stays(toy, monkeypatch, number, mend):
+    """A read error proves no damage: repair changes nothing, whatever else is wrong."""
     digest = faults.file_digest
     bad = toy.path / open_store(toy.path).ids[0] / "shard-00000.h5"
+    (toy.path / "clips.parquet").unlink()
 
     def failing(fd):
         if os.path.samestat(os.fstat(fd), bad.stat()):
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            raise OSError(number, os.strerror(number))
         return digest(fd)
 
+    before = snapshot(toy.path)
     monkeypatch.setattr(faults, "file_digest", failing)
-    (fault,) = verify(toy.path, deep=True)
+    (fault,) = (fault for fault in verify(toy.path, deep=True, repair=mend) if fault.file != "clips.parquet")
     assert fault.file == str(bad.relative_to(toy.path))
-    assert os.strerror(errno.EIO) in fault.what
-    assert bad.name + ".damaged" in verify(toy.path, repair=True)[0].what
+    assert os.strerror(number) in fault.what
+    assert "no proof of damage" in fault.remedy
+    assert snapshot(toy.path) == before
+    monkeypatch.undo()
+    assert verify(toy.path, repair=True) == []
+
+
+def test_a_shard_on_a_disk_with_errors_stays(toy, features):
+    """The real thing, of a shard that no manifest lists yet: /proc/self/mem cannot be read at its beginning."""
+    toy.write(features["float32"])
+    shard = toy.path / features["float32"].id / "shard-00000.h5"
+    shard.unlink()
+    shard.symlink_to("/proc/self/mem")
+    (fault,) = verify(toy.path, repair=True)
+    assert fault.file == str(shard.relative_to(toy.path))
+    assert os.strerror(errno.EIO) in str(fault)
+    assert "no proof of damage" in fault.remedy
+    assert shard.is_symlink()
+
+
+@pytest.mark.parametrize("name", ["store.json", "clips.parquet", "feature.json", "shard-00000.h5"])
+def test_no_file_that_cannot_be_opened_is_made_anew(toy, monkeypatch, name):
+    bad = next(toy.path.rglob(name))
+
+    def refusing(method):
+        def refuse(path, *args, **how):
+            if path == bad:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return method(path, *args, **how)
+
+        return refuse
+
+    before = snapshot(toy.path)
+    (toy.path / toy.store[1].id / "shard-00001.h5").unlink()  # a reason to write all of the manifest again
+    left = {k: v for k, v in before.items() if k.name != "shard-00001.h5" or k.parts[0] != toy.store.ids[1]}
+    for method in ("open",) if name != "shard-00000.h5" else ("open", "stat"):
+        monkeypatch.setattr(Path, method, refusing(getattr(Path, method)))
+    found = verify(toy.path, repair=True)
+    monkeypatch.undo()
+    assert str(bad.relative_to(toy.path)) in {fault.file for fault in found if "no proof" in fault.remedy}
+    assert snapshot(toy.path) == left
+
+
+def test_a_disk_that_fails_in_the_middle_of_a_repair_costs_no_shard(toy, monkeypatch):
+    def failing(path, name, *args):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+
+    (toy.path / "clips.parquet").unlink()
+    before = snapshot(toy.path)
+    monkeypatch.setattr(repair, "check_shard", failing)
+    with pytest.raises(StoreError, match=r"shard-00000\.h5: .*Input/output error.* no proof of damage"):
+        verify(toy.path, repair=True)
+    assert snapshot(toy.path) == before
+
+
+def test_damage_that_costs_too_much_memory_is_damage_all_the_same(toy, monkeypatch):
+    """A flipped length may ask for any amount; the digest has told before."""
+    shard = toy.path / toy.store.ids[0] / "shard-00000.h5"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")
+
+    look = faults._damaged_clips
+
+    def greedy(file, *args):
+        if file == shard:
+            raise ShardError(f"{shard}: cannot be read") from MemoryError()
+        return look(file, *args)
+
+    monkeypatch.setattr(faults, "_damaged_clips", greedy)
+    assert shard.name + ".damaged" in verify(toy.path, repair=True)[0].what

@@ -4,12 +4,14 @@ import gc
 import json
 import os
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from melgrid.errors import ParameterError, ShardError
+from melgrid.errors import ParameterError, ShardError, StoreError
 from melgrid.store import export
+from melgrid.store.exchange import npz
 from melgrid.store.shards.encoding import decode
 
 KINDS = ["float16", "uint8", "complex-channels"]
@@ -189,6 +191,59 @@ def test_nothing_is_left_of_an_export_that_fails_or_is_killed(toy, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"toy"}
     last.write_bytes(whole)
     assert export(features.store[0], "npz", tmp_path / "out").is_dir()
+
+
+def test_the_second_of_two_exports_to_one_name_is_refused_and_harms_nothing(toy, tmp_path, monkeypatch):
+    features, write, out = toy("float16"), npz.write, tmp_path / "out"
+
+    def meanwhile(*args):
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(StoreError, match=r"/out: another export is writing it; wait for that"):
+            export(features, "npz", out)
+        assert sorted(tmp_path.rglob("*")) == before
+        write(*args)
+
+    monkeypatch.setattr(npz, "write", meanwhile)
+    export(features, "npz", out)
+    assert len(parts(out, "npz")) == 3
+    assert {path.name for path in tmp_path.iterdir()} == {"toy", "out"}
+
+
+def test_exports_to_other_names_do_not_wait_for_each_other(toy, tmp_path, monkeypatch):
+    features, write = toy("float16"), npz.write
+
+    def meanwhile(*args):
+        monkeypatch.setattr(npz, "write", write)
+        export(features, "npz", tmp_path / "out")
+        write(*args)
+
+    monkeypatch.setattr(npz, "write", meanwhile)
+    export(features, "npz", tmp_path / "out.fold1")
+    assert {path.name for path in tmp_path.iterdir()} == {"toy", "out", "out.fold1"}
+
+
+@pytest.mark.parametrize("when", ["before the look", "after the look"])
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_appears_meanwhile_is_not_replaced(toy, tmp_path, monkeypatch, when, kind):
+    features, out = toy("float16"), tmp_path / "out"
+
+    def appear():
+        if kind == "file":
+            out.write_text("mine")
+        else:
+            out.mkdir()
+            (out / "mine").touch()
+
+    if when == "before the look":
+        write = npz.write
+        monkeypatch.setattr(npz, "write", lambda *args: (write(*args), appear()))
+    else:
+        rename = Path.rename
+        monkeypatch.setattr(Path, "rename", lambda self, to: (appear(), rename(self, to)))
+    with pytest.raises(StoreError, match=r"/out: has appeared meanwhile.* name another folder"):
+        export(features, "npz", out)
+    assert {path.name for path in tmp_path.iterdir()} == {"toy", "out"}
+    assert out.is_file() or [path.name for path in out.iterdir()] == ["mine"]
 
 
 def test_what_appears_is_on_the_disk(toy, tmp_path, monkeypatch):

@@ -16,10 +16,11 @@ import pytest
 
 from melgrid.errors import ShardError
 from melgrid.params import LogMel, Stft, Waveform
-from melgrid.store import About, ShardWriter, read_shard_info
+from melgrid.store import About, ShardInfo, ShardWriter, read_shard_info
 from melgrid.store.shards import header as header_module
 from melgrid.store.shards.encoding import encode, stored_dtype
 from melgrid.store.shards.header import PAGE, header_digest
+from melgrid.store.shards.shard_info import read_arrays
 
 ABOUT = About(dataset="toy", classes=("cat", "dog"), task="single", versions={"fft": "1"}, options={"a": (1, 2)})
 SPECTRUM = Stft(sr=8000, n_fft=16)
@@ -351,7 +352,7 @@ def test_a_damaged_or_foreign_file_is_a_typed_error(tmp_path):
         read_shard_info(path)
 
 
-@pytest.mark.parametrize("layout", ["chunks", "filter", "bytes", "user block", "external", "virtual"])
+@pytest.mark.parametrize("layout", ["chunks", "filter", "bytes", "user block", "external", "virtual", "link"])
 def test_features_that_no_positional_read_could_find_are_refused(tmp_path, layout):
     info = write(tmp_path)
     path = tmp_path / info.file
@@ -362,6 +363,9 @@ def test_features_that_no_positional_read_could_find_are_refused(tmp_path, layou
             file["features"] = data.astype(data.dtype.newbyteorder(">"))
         elif layout == "external":
             file.create_dataset("features", data.shape, data.dtype, external=[(str(tmp_path / "x"), 0, data.nbytes)])
+        elif layout == "link":
+            write(tmp_path / "other")
+            file["features"] = h5py.ExternalLink(str(tmp_path / "other" / info.file), "/features")
         elif layout == "virtual":
             source = h5py.VirtualLayout(data.shape, data.dtype)
             source[:] = h5py.VirtualSource("x.h5", "x", data.shape)
@@ -373,6 +377,43 @@ def test_features_that_no_positional_read_could_find_are_refused(tmp_path, layou
         path.write_bytes(bytes(512) + path.read_bytes())
     with pytest.raises(ShardError, match="its features are"):
         read_shard_info(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("status", np.zeros(3, "f8")),
+        ("reason", np.zeros(3, "u1")),
+        ("mean", np.zeros((3, 9), "i8")),
+        ("m2", np.zeros((2, 9))),
+        ("num_samples", np.zeros(4, "i8")),
+        ("frame_offset", np.zeros(3, "i8")),
+    ],
+)
+def test_arrays_of_another_type_or_length_are_refused(tmp_path, name, wrong):
+    path = tmp_path / write(tmp_path).file
+    read_arrays(path, name)
+    with h5py.File(path, "r+", locking=False) as file:
+        del file[f"clip/{name}"]
+        file[f"clip/{name}"] = wrong
+    with pytest.raises(ShardError, match=rf"shard-00004\.h5: {name} has type .* for 3 clips"):
+        read_arrays(path, name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({name: -1} for name in ("index", "bytes", "data_offset", "frames", "clips", "failed")),
+        *({name: 1.0} for name in ("non_finite", "saturated")),
+        {"frames": True}, {"frames": 1 << 62}, {"file": "a.h5"}, {"file": 1}, {"sha256": None}, {"worst_error": "0"},
+        {"mean_error": None}, {"colour": 1},
+    ],
+)  # fmt: skip
+def test_a_row_of_the_shard_table_that_cannot_be_right_is_refused(tmp_path, change):
+    row = write(tmp_path).canonical()
+    assert ShardInfo.parse(row).canonical() == row
+    with pytest.raises((ValueError, TypeError)):
+        ShardInfo.parse({**row, **change})
 
 
 def test_hdf5_never_sees_the_target_folder(tmp_path, monkeypatch):
