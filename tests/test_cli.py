@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from melgrid.datasets import miniature
+from melgrid.params import LogMel
 
 
 def melgrid(*arguments, cwd=None):
@@ -84,10 +85,10 @@ def test_a_grid_file_and_the_default_type(root, tmp_path):
         ([], "no feature is named"),
         (["--grid", "none.toml"], "there is no such file"),
         (["--feature", "logmel", "--on-error", "panic"], "must be quarantine or stop"),
-        (["--feature", "logmel", "--jobs", "0"], "Invalid value for '--jobs'"),
+        (["--feature", "logmel", "--jobs", "0"], "--jobs 0: must be greater than or equal to 1"),
         (["--feature", "logmel", "--set", "nonsense"], "must be KEY=VALUE"),
         (["--feature", "logmel", "--set", "flavour=sweet"], "unknown option 'flavour'"),
-        (["--feature", "logmel", "--limit", "many"], "Invalid value for '--limit'"),
+        (["--feature", "logmel", "--limit", "many"], "--limit many: must be a valid integer\n"),
         (["--recipe", "musicn"], "recipe 'musicn': unknown. Did you mean 'musicnn'?"),
         (["--recipe", "choi_us8k", "--dtype", "float16"], "is no default for linear power"),
     ],
@@ -117,7 +118,21 @@ def test_another_subset_does_not_mix_into_a_store(root, store):
     )
     assert done.returncode == 2
     assert "was made of other clips" in done.stderr
+    assert "use the subset and limit of the first run, or another --store" in done.stderr
     assert "to write" not in done.stderr
+
+
+def test_clips_that_are_known_to_be_bad_are_not_too_many(root, tmp_path):
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for name in ("one.wav", "two.wav"):
+        (corpus / name).write_bytes(next((root / "audio" / "fold1").glob("*.wav")).read_bytes())
+    (corpus / "clips.csv").write_text("path,known_bad\none.wav,\ntwo.wav,noise only\n")
+    arguments = ["preprocess", "folder", "--root", corpus, "--set", "table=clips.csv", "--feature", "logmel", "--quiet"]
+    for place in (["--store", tmp_path / "s"], ["--store", tmp_path / "t", "--task", "1/1"]):
+        done = melgrid(*arguments, *place)
+        assert done.returncode == 0, done.stderr
+        assert "known_bad 1" in done.stdout
 
 
 def test_too_many_bad_clips_give_their_own_exit_code(root, tmp_path):
@@ -186,6 +201,9 @@ def test_datasets_lists_describes_and_checks(root):
     checked = melgrid("datasets", "urbansound8k", "--root", root)
     assert checked.returncode == 0
     assert "missing" in checked.stdout
+    decoded = json.loads(melgrid("datasets", "urbansound8k", "--root", root, "--decode", "--json").stdout)
+    assert decoded["broken"] == {}
+    assert json.loads(melgrid("datasets", "urbansound8k", "--root", root, "--json").stdout)["broken"] is None
 
 
 def test_ctrl_c_leaves_a_store_that_resumes(root, tmp_path):
@@ -252,6 +270,16 @@ def test_recipes_add_to_the_grid(root, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["features"]) == 5
+
+
+def test_a_dry_run_for_machines_names_features_by_id(root, tmp_path):
+    done = melgrid(
+        "preprocess", "urbansound8k", "--root", root, "--store", tmp_path / "s", "--limit", 3, "--dry-run", "--json",
+        "--feature", "logmel n_mels=24",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (feature,) = json.loads(done.stdout)["features"]
+    assert feature["feature"] == LogMel(n_mels=24).id
 
 
 def test_schema_is_json():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -70,7 +70,7 @@ def main() -> None:
     except Exception as error:
         if not hasattr(error, "format_message"):  # not a usage error of the parser's
             raise
-        code = _complain(error.format_message(), REFUSED)
+        code = _complain(_misuse(error), REFUSED)
     if code == _INTERRUPTED:
         code = _complain("interrupted; run the same command again to resume", FAILED)
     sys.exit(code or DONE)
@@ -79,6 +79,15 @@ def main() -> None:
 def _complain(error: object, code: int) -> int:
     print(f"melgrid: {error}", file=sys.stderr)
     return code
+
+
+def _misuse(error: Any) -> str:
+    """What the parser says of a wrong option, with the value, which typer leaves out of numbers out of range."""
+    findings: list[Any] = getattr(error.__cause__, "errors", list)()
+    if not findings:
+        return str(error.format_message())
+    rule = findings[0]["msg"].removeprefix("Input should be ").partition(", unable to parse")[0]
+    return f"{error.param.opts[0]} {findings[0]['input']}: must be {rule}"
 
 
 def _show_warning(message: object, *_: object, **__: object) -> None:

@@ -22,9 +22,13 @@ def show(value: Any, as_json: bool, text: Callable[[Any], str]) -> None:
     import dataclasses
     import json
 
+    from melgrid.params import Feature
+
     def plain(item: Any) -> Any:
         if dataclasses.is_dataclass(item) and not isinstance(item, type):
             return dataclasses.asdict(item)
+        if isinstance(item, Feature):
+            return item.id
         return item.item() if hasattr(item, "item") else str(item)
 
     print(json.dumps(value, default=plain, indent=1, ensure_ascii=False))

@@ -136,10 +136,11 @@ def preprocess(
             print(kept_text(store, plan.features), file=sys.stderr)
         raise
     show(summary, json, summary_text)
-    if summary.failed > max_bad * summary.clips:
+    surprises = summary.failed - summary.reasons.get("known_bad", 0)
+    if surprises > max_bad * summary.clips:
         when = "when all tasks are done, " if task else ""
         print(
-            f"melgrid: {summary.failed} of {summary.clips} clips failed, more than --max-bad {max_bad:g} allows; "
+            f"melgrid: {surprises} of {summary.clips} clips failed, more than --max-bad {max_bad:g} allows; "
             f"{when}melgrid inspect {store} --failures lists them",
             file=sys.stderr,
         )

@@ -96,7 +96,8 @@ def rehearse(dataset: Dataset, features: tuple[Feature, ...]) -> Rehearsal | Non
     )
     times: list[float] = []
     with TemporaryDirectory() as folder, quiet_stderr():
-        task = ShardTask(str(dataset.root), folder, 0, features, About(dataset=dataset.name), rows)
+        about = About(dataset=dataset.name, options=dataset.options)
+        task = ShardTask(str(dataset.root), folder, 0, features, about, rows)
         run_shard(replace(task, clips=rows[:_WARM_UP], probe=True), lambda row: None, lambda clip: None)
         task = replace(task, clips=rows[_WARM_UP:].assign(row=range(len(rows) - _WARM_UP)))
         result = run_shard(task, lambda row: times.append(time.perf_counter()), lambda clip: None)

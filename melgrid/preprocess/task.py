@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,17 +17,20 @@ import pandas as pd
 
 from melgrid.errors import ClipError, MelgridError, MismatchError, ParameterError, Reason, StoreError
 from melgrid.params import Feature
-from melgrid.preprocess.audio.decode import LONGEST_SECONDS, Audio
+from melgrid.params.augmentation import augmentations
+from melgrid.preprocess.audio.augment import altered
+from melgrid.preprocess.audio.complaints import Complaints, in_short
+from melgrid.preprocess.audio.decode import LONGEST_SECONDS
 from melgrid.preprocess.audio.signal import Float32, SignalKey
-from melgrid.preprocess.audio.source import Source, place_of
+from melgrid.preprocess.audio.source import Source, cut, place_of
 from melgrid.preprocess.plan import Plan, compile_plan
 from melgrid.store import About, FeatureSet, ShardInfo, ShardWriter, open_store
 from melgrid.store.shards.encoding import encode_with_moments
 
 __all__ = ["STAGES", "ClipDone", "ShardResult", "ShardTask", "run_shard"]
 
+_TOO_LOUD = "the samples are finite, but so large that the feature is not"
 STAGES = ("read", "decode", "resample", "spectrum", "bands", "write")
-_WORDS = 300  # characters of a decoder's complaint that are kept
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ class _Outcome:
     """All that is to be written of one clip."""
 
     values: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    lacking: dict[str, tuple[Reason, str]] = field(default_factory=dict)  # features that it does not give, and why
     num_samples: dict[str, int] = field(default_factory=dict)
     source_sha256: str | None = None
     native_sr: int | None = None
@@ -154,12 +157,25 @@ class _Outcome:
         for feature, values, num_samples in computed:
             self.values[feature.id] = values
             self.num_samples[feature.id] = num_samples
-        if not any(len(values) for values in self.values.values()):
-            self.fail("too_short", f"{self.native_frames} samples give no frame of any feature")
+            if len(values) == 0:
+                self.lacking[feature.id] = "too_short", f"{num_samples} samples at {feature.sr} Hz give no frame"
+            elif not _finite(values):
+                self.lacking[feature.id] = "non_finite", _TOO_LOUD
+        if self.lacking.keys() == self.values.keys():
+            if any(reason == "non_finite" for reason, _ in self.lacking.values()):
+                self.fail("non_finite", _TOO_LOUD)
+            else:
+                self.fail("too_short", f"{self.native_frames} samples give no frame of any feature")
 
     def fail(self, reason: Reason, words: str) -> None:
         self.values.clear()
-        self.reason, self.words = reason, " ".join(words.split())[:_WORDS]
+        self.reason, self.words = reason, in_short(words)
+
+
+def _finite(values: npt.NDArray[Any]) -> bool:
+    """A sum is quick and finite, unless a value is not or all are so large that they must be looked at."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def run_shard(task: ShardTask, started: Callable[[int], None], done: Callable[[ClipDone], None]) -> ShardResult:
@@ -210,7 +226,7 @@ def run_shard(task: ShardTask, started: Callable[[int], None], done: Callable[[C
             again = number + 1 < len(clips) and place_of(clips[number + 1]) == source.place
             outcome = _compute(task, plan, clip, result, source, again)
             source = source if again else None  # variants follow their parent: its file is decoded once
-            if outcome.reason is not None and task.on_error == "stop":
+            if outcome.reason not in (None, "known_bad") and task.on_error == "stop":
                 raise MelgridError(f"clip {clip['clip_id']} ({clip['path']}): {outcome.reason}: {outcome.words}")
             if outcome.reason is not None and clip["row"] in task.keep:
                 raise MelgridError(
@@ -235,11 +251,13 @@ def _plan(features: tuple[Feature, ...]) -> Plan:
 
 
 @lru_cache(maxsize=8)
-def _warm_up(features: tuple[Feature, ...]) -> None:
+def _warm_up(features: tuple[Feature, ...], effects: tuple[str, ...]) -> None:
     """Do what a process does once for a grid outside of the time of any feature: compile loops, build filter banks."""
     with suppress(Exception):  # what cannot be computed fails with a clip, which says so
         for feature, values in _plan(features).run_noise():
             encode_with_moments(values, feature)
+        for augmentation in augmentations(effects):  # librosa's vocoder takes seconds to load and compile
+            altered(np.ones(1 << 12, np.float32), 22050, augmentation, "")
 
 
 def _compute(
@@ -252,8 +270,9 @@ def _compute(
     if isinstance(clip["known_bad"], str):
         outcome.fail("known_bad", clip["known_bad"])
         return outcome
-    _warm_up(plan.features)  # here, for this too may take memory and time that kill the process: of a clip in hand
-    complaints = _Complaints()
+    # Here, for this too may take memory and time that kill the process: of a clip in hand.
+    _warm_up(plan.features, tuple(task.about.options.get("augment", ())))
+    complaints = Complaints()
     try:
         if task.waveforms:
             _take_from_waveforms(task, plan, clip, result, outcome)
@@ -322,37 +341,11 @@ def _waveforms(store: str, feature_id: str) -> FeatureSet:
     return open_store(store)[feature_id]
 
 
-def cut(audio: Audio, start: float | None, end: float | None) -> Audio:
-    """Take the part of a file between two times.
-
-    Parameters
-    ----------
-    audio : Audio
-    start, end : float or None, seconds
-        None or NaN: the file's own edge.
-
-    Returns
-    -------
-    Audio
-
-    Raises
-    ------
-    ClipError
-        ``truncated`` when the part begins after the file's end.
-    """
-    first = 0 if start is None or start != start else round(start * audio.sr)
-    last = len(audio.samples) if end is None or end != end else round(end * audio.sr)
-    part = audio.samples[first:last]
-    if len(part) == 0:
-        raise ClipError("truncated", f"the clip begins at {start} s, the file has {len(audio.samples) / audio.sr:g} s")
-    return Audio(part, audio.sr)
-
-
 def _append(writer: ShardWriter, feature: Feature, outcome: _Outcome) -> None:
     values = outcome.values.get(feature.id)
     reason, words = outcome.reason, outcome.words
-    if reason is None and values is not None and len(values) == 0:
-        reason, words = "too_short", f"{outcome.num_samples[feature.id]} samples at {feature.sr} Hz give no frame"
+    if reason is None and feature.id in outcome.lacking:
+        reason, words = outcome.lacking[feature.id]
     writer.append(
         values if reason is None else None,
         num_samples=outcome.num_samples.get(feature.id, 0),
@@ -363,25 +356,3 @@ def _append(writer: ShardWriter, feature: Feature, outcome: _Outcome) -> None:
         native_channels=outcome.native_channels,
         native_frames=outcome.native_frames,
     )
-
-
-class _Complaints:
-    """What a C library prints on descriptor 2 from now on, if that is a file (as it is in a worker)."""
-
-    def __init__(self) -> None:
-        self._start = self._end()
-
-    @staticmethod
-    def _end() -> int:
-        try:
-            return os.lseek(2, 0, os.SEEK_END)
-        except OSError:  # a terminal or a pipe
-            return -1
-
-    def read(self) -> str:
-        if self._start < 0 or (size := self._end() - self._start) <= 0:
-            return ""
-        try:
-            return os.pread(2, min(size, 2 * _WORDS), self._start).decode("utf-8", "replace")
-        except OSError:  # a file that can only be written: outside of a worker
-            return ""

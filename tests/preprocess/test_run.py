@@ -216,6 +216,31 @@ def test_a_clip_too_short_for_one_feature_still_gives_the_others(tmp_path):
     assert len(store.find(framing="librosa").clip_ids) == 2
 
 
+def test_features_that_are_not_finite_are_not_stored(tmp_path):
+    """Finite samples whose squares are not: the clip lacks the power features and keeps the others."""
+    loud = np.full(4000, 1e30, np.float32)
+    fine = np.sin(np.arange(4000, dtype=np.float32))
+    for name, y in {"fine": fine, "loud": loud, "large": fine * np.float32(1e6)}.items():
+        (tmp_path / "corpus" / "a").mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "corpus" / "a" / f"{name}.wav", y, 22050, subtype="FLOAT")
+    dataset = datasets.load("folder", tmp_path / "corpus")
+    mel = LogMel(n_mels=40)
+    alone = run(dataset, [mel], tmp_path / "alone", **OPTIONS)
+    assert (alone.failed, alone.reasons) == (1, {"non_finite": 1})
+    store = melgrid.open_store(tmp_path / "alone")
+    reasons = store.clips["reason"].dropna()
+    assert reasons.tolist() == ["non_finite: the samples are finite, but so large that the feature is not"]
+    assert np.isfinite(store[mel.id].select().statistics().mean).all()
+    sound = Waveform()
+    run(dataset, [mel, sound], tmp_path / "both", **OPTIONS)
+    both = melgrid.open_store(tmp_path / "both")
+    assert len(both[mel.id].clip_ids) == 2
+    assert len(both[sound.id].clip_ids) == 3
+    for feature in (sound, mel):
+        run(dataset, feature, tmp_path / "in turn", **OPTIONS)
+    assert digests(tmp_path / "in turn" / mel.id) == digests(tmp_path / "both" / mel.id)
+
+
 def test_on_error_is_one_of_two_words_before_anything_is_written(dataset, tmp_path):
     with pytest.raises(ParameterError, match="on_error='panic': must be 'quarantine' or 'stop'"):
         run(dataset, LogMel(n_mels=40), tmp_path / "store", on_error="panic", **OPTIONS)
@@ -227,6 +252,17 @@ def test_on_error_stop_ends_the_run_and_names_the_clip(dataset, tmp_path):
         run(dataset, LogMel(n_mels=40), tmp_path / "store", on_error="stop", **OPTIONS)
     assert not [p for p in (tmp_path / "store").rglob("*") if ".tmp" in p.name]
     assert run(dataset, LogMel(n_mels=40), tmp_path / "store", **OPTIONS).failed == 2
+
+
+def test_on_error_stop_passes_over_what_is_known_to_be_bad(corpus, tmp_path):
+    shutil.copytree(corpus, tmp_path / "corpus")
+    bad = ["low/words.wav", "high/nothing.wav"]
+    good = sorted(str(p.relative_to(corpus)) for p in corpus.rglob("clip*.wav"))
+    rows = [f"{path},{'broken' if path in bad else ''}" for path in good + bad]
+    (tmp_path / "corpus" / "clips.csv").write_text("\n".join(["path,known_bad", *rows, ""]))
+    dataset = datasets.load("folder", tmp_path / "corpus", table="clips.csv")
+    summary = run(dataset, LogMel(n_mels=40), tmp_path / "store", on_error="stop", **OPTIONS)
+    assert (summary.failed, summary.reasons) == (2, {"known_bad": 2})
 
 
 def test_a_changed_source_file_is_noticed(corpus, tmp_path):

@@ -1,10 +1,12 @@
 """What the time of a shard's work is charged to; whole runs are in test_run."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from melgrid.params import Cqt, LogMel
+from melgrid.preprocess import augmented
 from melgrid.preprocess import task as tasks
 from melgrid.preprocess.clips import clip_rows
 from melgrid.preprocess.plan import Plan
@@ -39,6 +41,15 @@ def test_no_feature_pays_for_what_a_process_does_once(task, monkeypatch):
     assert set(made) == {0}
     assert told[0] == 0
     assert set(told[1:]) == {1}
+
+
+def test_no_clip_pays_for_the_vocoder(task, dataset, monkeypatch):
+    """It is loaded and compiled before the first clip is done, whichever clip is a variant."""
+    done, altered = [], []
+    variants = augmented(dataset, ["pitch_shift n_steps=2", "gain db=-6"])
+    monkeypatch.setattr(tasks, "altered", lambda y, sr, how, clip_id: altered.append((len(done), how.text)))
+    run_shard(replace(task, about=about_of(variants)), id, done.append)
+    assert altered == [(0, "gain db=-6"), (0, "pitch_shift n_steps=2")]
 
 
 def test_noise_is_computed_once_for_all_shards_of_a_grid(task, monkeypatch):
