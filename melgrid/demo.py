@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melgrid.datasets.quiet import quiet_stderr
-from melgrid.errors import MelgridError
+from melgrid.errors import MelgridError, ParameterError
 from melgrid.params import Grid
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def run_demo(folder: Path, *, jobs: int | None = None) -> float:
     ------
     MelgridError
         TensorFlow is not installed.
+    ParameterError
+        The folder has files of the same names that are not the demo's; nothing is written.
     """
     from melgrid import datasets, open_store
     from melgrid.datasets import miniature
@@ -68,9 +71,15 @@ def run_demo(folder: Path, *, jobs: int | None = None) -> float:
     from melgrid.store.report import write_report
 
     start = time.perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
+    if importlib.util.find_spec("keras") is None:
+        raise MelgridError("the demo trains with Keras: pip install 'melgrid[tensorflow]'")
     corpus, store_path, grid_path = folder / "corpus", folder / "store", folder / "grid.toml"
     results_path, report_path = folder / "results.csv", folder / "report.html"
+    foreign = [path.name for path in (corpus, store_path, grid_path, results_path, report_path) if path.exists()]
+    if foreign and not (grid_path.is_file() and grid_path.read_bytes() == GRID.encode()):
+        raise ParameterError(f"{folder}: has {', '.join(foreign)}, not from this demo; name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    grid_path.write_bytes(GRID.encode())  # first: it tells a later run whose folder this is
 
     _say(f"1. A corpus in the form of UrbanSound8K: {CLIPS} synthetic clips of ten classes in ten folds")
     if not corpus.exists():
@@ -81,7 +90,6 @@ def run_demo(folder: Path, *, jobs: int | None = None) -> float:
     _say(f"   {corpus}: listen to them, e.g. {corpus / dataset.clips['path'].iloc[0]}")
 
     _say(f"\n2. A grid of features, every clip decoded once ({grid_path})")
-    grid_path.write_text(GRID, "utf-8")
     grid = Grid.from_toml(grid_path)
     coming, plan = prepare(dataset, grid, store_path)
     _say(forecast_text(coming, plan))
@@ -118,11 +126,8 @@ class Trained:
 
 def _train(features: FeatureSet) -> Trained:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with quiet_stderr():  # TensorFlow tells of every GPU that is not there
-            import keras
-    except ImportError:
-        raise MelgridError("the demo trains with Keras: pip install 'melgrid[tensorflow]'") from None
+    with quiet_stderr():  # TensorFlow tells of every GPU that is not there
+        import keras
 
     from melgrid.loaders import KerasLoader, normalization, predict_clips
 

@@ -2,7 +2,10 @@
 
 import csv
 
+import pytest
+
 from melgrid import demo, open_store
+from melgrid.errors import MelgridError, ParameterError
 from melgrid.params import Grid
 from melgrid.store.compare.settings import telling
 
@@ -42,3 +45,19 @@ def test_the_grid_has_two_values_of_two_parameters(tmp_path):
     path = tmp_path / "grid.toml"
     path.write_text(demo.GRID)
     assert list(telling([f for f in Grid.from_toml(path) if f.kind == "logmel"])) == ["n_fft", "hop_length"]
+
+
+@pytest.mark.parametrize("name", ["grid.toml", "results.csv", "report.html"])
+def test_files_of_others_are_not_overwritten(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ParameterError, match=f"has {name}, not from this demo; name another folder"):
+        demo.run_demo(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_without_keras_nothing_is_computed(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MelgridError, match=r"pip install 'melgrid\[tensorflow\]'"):
+        demo.run_demo(tmp_path / "demo")
+    assert not (tmp_path / "demo").exists()

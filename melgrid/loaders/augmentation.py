@@ -57,7 +57,7 @@ class Augmentation:
             raise ParameterError(f"mixup={mixup}: must be above 0")
         for name, masks in (("time_masks", time_masks), ("frequency_masks", frequency_masks)):
             if masks is not None and np.shape(masks) != (2,):
-                raise ParameterError(f"{name}={masks}: must be how many and the greatest width")
+                raise ParameterError(f"{name}={masks!r}: must be how many and the greatest width, such as (2, 10)")
             for i, number in enumerate(masks or ()):
                 whole_number(f"{name}[{i}]", number, 1)
         self.mixup = mixup

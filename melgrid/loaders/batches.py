@@ -18,6 +18,7 @@ from melgrid.loaders.place import fingerprint
 from melgrid.loaders.schedule import Schedule
 from melgrid.loaders.source import STEPS_AHEAD, Resident, Source
 from melgrid.loaders.targets import Labels, class_indices, clip_weights, targets
+from melgrid.loaders.whole_numbers import flag
 
 if TYPE_CHECKING:
     from melgrid.store import FeatureSet, Selection
@@ -164,7 +165,8 @@ class Batches:
         self.frames = crop_length(crop_frames, crop_seconds, self.feature.hop_seconds)
         self.crop = check_crop(crop, self.frames, crops_per_clip, shuffle)
         self.staggered = False
-        self._with_ids, self._with_lengths, self._with_mask = with_ids, with_lengths, with_mask
+        self._with_ids, self._with_lengths = flag("with_ids", with_ids), flag("with_lengths", with_lengths)
+        self._with_mask = flag("with_mask", with_mask)
         self._ids = np.asarray(selection.clip_ids, object)
         lengths = np.asarray(selection.lengths, np.int64)
         rows = np.asarray(selection.rows, np.int64)
@@ -383,6 +385,8 @@ def _matching(
     selection: Selection, second: FeatureSet, frames: int | None, axes: Axes | None, dtype: Dtype, resident: Resident
 ) -> tuple[Source, float, int | None]:
     """Return the source of the second input, its frames per frame of the first, and the length of its crops."""
+    if not hasattr(second, "clip_rows"):
+        raise ParameterError(f"second={second!r}: must be a feature set, such as store.find(kind='cqt')")
     missing = [str(clip) for clip in selection.clip_ids if clip not in second]
     if missing:
         named = ", ".join(missing[:3])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from melgrid.errors import ParameterError
 from melgrid.loaders.crops import Crop, tiles
 from melgrid.loaders.sampling import clip_keys, draw_below, shuffled, uniform, weighted
-from melgrid.loaders.whole_numbers import whole_number
+from melgrid.loaders.whole_numbers import flag, whole_number
 
 __all__ = ["Schedule"]
 
@@ -67,6 +67,7 @@ class Schedule:
         batch_size = whole_number("batch_size", batch_size, 1)
         crops_per_clip = whole_number("crops_per_clip", crops_per_clip, 1)
         seed = whole_number("seed", seed)
+        shuffle, drop_last = flag("shuffle", shuffle), flag("drop_last", drop_last)
         if seed >= 1 << 64:
             raise ParameterError(f"seed={seed}: must lie in [0, 2**64)")
         if np.shape(shard) != (2,) or np.asarray(shard).dtype.kind not in "iu" or not 0 <= shard[0] < shard[1]:

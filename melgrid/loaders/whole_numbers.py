@@ -1,13 +1,15 @@
-"""Numbers that a caller gives and that only whole ones can be."""
+"""Whole numbers and flags that a caller gives, checked."""
 
 from __future__ import annotations
 
 import operator
 from typing import Any
 
+import numpy as np
+
 from melgrid.errors import ParameterError
 
-__all__ = ["whole_number"]
+__all__ = ["flag", "whole_number"]
 
 
 def whole_number(name: str, value: Any, least: int = 0, instead: str = "") -> int:
@@ -38,3 +40,26 @@ def whole_number(name: str, value: Any, least: int = 0, instead: str = "") -> in
     if number < least or isinstance(value, bool):
         raise ParameterError(f"{name}={value!r}: must be a whole number, at least {least}{instead}")
     return number
+
+
+def flag(name: str, value: Any) -> bool:
+    """Check an argument that is True or False: a text such as "no" would count as true.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    value : bool, of Python or numpy
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ParameterError
+        It is something else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise ParameterError(f"{name}={value!r}: must be True or False")
+    return bool(value)

@@ -131,6 +131,8 @@ class Feature(BaseModel):
     def _sr_is_a_number(cls, value: Any) -> Any:
         if value == "native":
             raise ValueError("a number here; sr = 'native' is for grids, which learn the corpus's rate first")
+        if isinstance(value, str):
+            raise ValueError("a whole number of Hz, or in a grid 'native'")
         return value
 
     @field_validator("range_db", mode="before")

@@ -91,6 +91,11 @@ class Grid:
         """
         expanded: list[Entry] = []
         for number, table in enumerate(entries, start=1):
+            if "augment" in table:
+                raise ParameterError(
+                    f"{place}, entry {number}: augment: belongs to the whole grid; write it before the first "
+                    "[[features]], or --augment on the command line"
+                )
             expanded += _expand({**defaults, **table}, f"{place}, entry {number}", frozenset(defaults.keys() - table))
         return cls(tuple(expanded))
 
@@ -161,12 +166,13 @@ class Grid:
         return replace(self, augment=tuple(sorted({*self.augment, *augmentations(texts)})))
 
     @classmethod
-    def from_shorthand(cls, texts: Sequence[str], **defaults: Any) -> Grid:
+    def from_shorthand(cls, texts: str | Sequence[str], **defaults: Any) -> Grid:
         """Read ``"logmel sr=22050 n_fft=512,1024"``: a kind, then ``key=value`` or ``key=value,value``.
 
         Parameters
         ----------
-        texts : sequence of str
+        texts : str or sequence of str
+            One text is a grid of its own.
         **defaults
             As in `from_entries`.
 
@@ -179,6 +185,7 @@ class Grid:
         ParameterError
             A text is not of that form, or a parameter breaks a rule.
         """
+        texts = [texts] if isinstance(texts, str) else texts
         return cls.from_entries([_parse_shorthand(text) for text in texts], place="--feature", **defaults)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Pydantic's findings in our words: the value, the rule, the nearest right spelling."""
+"""Words of messages: pydantic's findings in ours, the nearest right spelling, numbers of things."""
 
 from __future__ import annotations
 
@@ -9,12 +9,27 @@ from pydantic import ValidationError
 
 from melgrid.errors import ParameterError
 
-__all__ = ["describe", "nearest"]
+__all__ = ["counted", "describe", "nearest"]
 
 MOST = 40  # words of a list: all parameters of a feature, and not all clips of a corpus
 
 # Consequences of another finding in the same list.
 _ECHOES = {"default_factory_not_called"}
+
+
+def counted(number: int, noun: str) -> str:
+    """Put a number before its noun, e.g. ``1 signal`` or ``3 signals``.
+
+    Parameters
+    ----------
+    number : int >= 0
+    noun : str
+
+    Returns
+    -------
+    str
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from melgrid.errors import ParameterError
 from melgrid.params import Cqt, Feature, Waveform
+from melgrid.params.messages import counted
 from melgrid.params.spectral import Spectral
 from melgrid.preprocess.audio.signal import Part, SignalKey, part_of, signal_key, signals
 from melgrid.transforms import Framing, Tap, finish, framing_of, num_frames, plan_of, spectra, tap_of
@@ -339,8 +340,3 @@ def _samples(y: npt.ArrayLike) -> Float32:
     if not np.isfinite(samples).all():
         raise ParameterError("y holds NaN or infinite samples")
     return np.atleast_2d(samples).T
-
-
-def counted(number: int, noun: str) -> str:
-    """Put a number before its noun, e.g. ``1 signal`` or ``3 signals``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from melgrid.params import Feature
+from melgrid.params.messages import counted
 from melgrid.preprocess.forecast import Forecast
-from melgrid.preprocess.plan import Plan, counted
+from melgrid.preprocess.plan import Plan
 from melgrid.preprocess.resume import kept
 from melgrid.preprocess.run import RunSummary
 from melgrid.store.views.summary_text import size

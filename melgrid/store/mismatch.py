@@ -77,7 +77,8 @@ def check_clips(path: Path, stored: pd.DataFrame, clips: pd.DataFrame) -> list[s
     if len(changed) > FIRST:
         lines.append(f"and {len(changed) - FIRST} more")
     if lines:
-        raise MismatchError(f"{path} was made of other clips: {'; '.join(lines)}. Remedy: use another --store")
+        remedy = "use the subset and limit of the first run, or another --store" if gone else "use another --store"
+        raise MismatchError(f"{path} was made of other clips: {'; '.join(lines)}. Remedy: {remedy}")
     return new
 
 

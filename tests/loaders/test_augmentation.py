@@ -96,7 +96,7 @@ def test_a_batch_does_not_depend_on_others(make_selection: Any) -> None:
         ({"time_masks": (0, 5)}, r"time_masks\[0\]=0"),
         ({"frequency_masks": (1, 2.5)}, r"frequency_masks\[1\]=2\.5"),
         ({"frequency_masks": (1,)}, "frequency_masks"),
-        ({"time_masks": 3}, "time_masks=3: must be how many"),
+        ({"time_masks": 3}, r"time_masks=3: must be how many and the greatest width, such as \(2, 10\)"),
     ],
 )
 def test_values_out_of_range_are_refused(make_selection: Any, options: Any, message: str) -> None:

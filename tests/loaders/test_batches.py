@@ -117,6 +117,9 @@ def test_crops_are_runs_of_frames_of_their_clip(make_selection: Any) -> None:
         )
 
 
+FLAGS = ("shuffle", "drop_last", "with_ids", "with_lengths", "with_mask")
+
+
 @pytest.mark.parametrize(("crop", "first"), [("center", 3), ("head", 0)])
 def test_fixed_crops(make_selection: Any, crop: Any, first: int) -> None:
     x = Batches(make_selection([10]), crop_frames=4, crop=crop).batch(5, 0)["x"]
@@ -218,6 +221,7 @@ def test_seconds_are_rounded_to_frames(make_selection: Any, seconds: float, fram
     ("options", "message"),
     [
         ({"batch_size": 0}, "batch_size=0"),
+        *(({name: "no"}, f"{name}='no': must be True or False") for name in FLAGS),
         ({"crops_per_clip": 0}, "crops_per_clip=0"),
         ({"seed": -1}, "seed=-1"),
         ({"crop_frames": 0}, "crop_frames=0"),

@@ -66,3 +66,14 @@ def test_tiles_go_together(two: Any) -> None:
 def test_a_clip_that_the_second_lacks_is_named(two: Any) -> None:
     with pytest.raises(ParameterError, match=r"lacks 1 clips of the selection \(clip-4\)"):
         NumpyLoader(two[0].select(), second=two[1], crop_frames=5)
+
+
+@pytest.mark.parametrize("second", [3, "logmel"])
+def test_what_is_no_feature_set_is_refused(two: Any, second: Any) -> None:
+    with pytest.raises(ParameterError, match="must be a feature set"):
+        NumpyLoader(two[0].select(), crop_frames=4, second=second)
+
+
+def test_a_selection_is_refused_as_second(two: Any) -> None:
+    with pytest.raises(ParameterError, match=r"second=<Selection.*must be a feature set"):
+        NumpyLoader(two[0].select(), crop_frames=4, second=two[1].select())

@@ -55,6 +55,12 @@ def test_a_product_has_every_combination_once(mels, hops):
     assert {(f.n_mels, f.hop_length) for f in grid} == {(m, h) for m in mels for h in hops}
 
 
+def test_one_text_is_a_grid():
+    assert Grid.from_shorthand("logmel n_mels=64,96") == Grid.from_shorthand(["logmel n_mels=64,96"])
+    with pytest.raises(ParameterError, match="'n_mels=96': must begin with a kind"):
+        Grid.from_shorthand("n_mels=96")
+
+
 def test_shorthand_types():
     (feature,) = Grid.from_shorthand(["logmel htk=true norm=none top_db=none fmin=20 window=hamming ref=max"])
     assert feature == LogMel(htk=True, norm=None, top_db=None, fmin=20.0, window="hamming", ref="max")
@@ -123,6 +129,7 @@ def test_refusals_say_where(texts, words):
         ("features = 3", r"written \[\[features\]\]"),
         ("[feature]\nkind='logmel'", "unknown table 'feature'"),
         ("[[features]]\nkind=", "cannot be read as TOML"),
+        ("[[features]]\nkind='logmel'\naugment=['gain db=3']", r"entry 1: augment: .* before the first \[\[features"),
         ("[[features]]\nkind={a=1}", r"kind=\{'a': 1\}: unknown"),
         ("[[features]]\nkind='logmel'\nn_mels=[]", r"grid\.toml, entry 1 .*n_mels=\[\]: an empty list"),
     ],

@@ -291,6 +291,8 @@ def test_new_classes_are_refused_with_a_remedy(store, dataset):
     before = digests(store)
     with pytest.raises(MismatchError, match=r"1 new classes \(middle\).*never changes. Remedy: keep the clips of new"):
         grow(larger, store)
+    with pytest.raises(MismatchError, match="dataset: store has 'folder', this run 'other'"):
+        grow(replace(larger, name="other"), store)  # the classes are not what is wrong
     assert digests(store) == before
 
 

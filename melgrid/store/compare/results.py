@@ -41,7 +41,8 @@ def read_results(path: str | Path, ids: Collection[str]) -> dict[str, dict[str, 
     try:
         text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ParameterError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start})") from None
+        number = error.object.count(b"\n", 0, error.start) + 1
+        raise ParameterError(f"{path}, line {number}: is no UTF-8 text ({error.reason}); save it as UTF-8") from None
     try:
         lines = csv.DictReader(io.StringIO(text), strict=True, skipinitialspace=True)
         names = [name.strip() for name in lines.fieldnames or ()]

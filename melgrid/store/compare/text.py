@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from melgrid.params.messages import counted
 from melgrid.store.compare import Comparison, Outcome
 from melgrid.store.compare.effects import Effect
 from melgrid.store.views.summary_text import columns, size, span, wrapped
@@ -37,7 +38,7 @@ def comparison_text(found: Comparison) -> str:
         for place, outcome in enumerate(found.outcomes, 1)
     ]
     better = "lower" if found.lower else "higher"
-    lines = [f"{found.metric} of {len(rows)} settings ({better} is better; * nothing as small is better)"]
+    lines = [f"{found.metric} of {counted(len(rows), 'setting')} ({better} is better; * nothing as small is better)"]
     lines += ["", *columns([head, *rows])]
     for effect in found.effects:
         lines += ["", effect_title(effect), *columns(effect_rows(effect, found.metric, timed))]
@@ -46,7 +47,7 @@ def comparison_text(found: Comparison) -> str:
     if not all(effect.groups for effect in found.effects):
         lines += ["", *wrapped("NOT BALANCED: no settings differ in that parameter only; others may be the cause.", "")]
     if found.without:
-        lines += ["", f"{found.without} more feature sets of the store have no results"]
+        lines += ["", f"without results: {counted(found.without, 'more feature set')} of the store"]
     for text, feature_id in verdict(found):
         lines += ["", *wrapped(text), f"  {feature_id}"]
     return "\n".join(lines)

@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from melgrid.params.messages import counted
+
 __all__ = ["columns", "failures_text", "feature_text", "size", "span", "store_text", "wrapped"]
 
 FIRST_CLASSES = 12
@@ -37,7 +39,7 @@ def store_text(summary: Mapping[str, Any]) -> str:
             "files": _formats(summary["formats"]),
             "classes": f"{len(labels)} ({summary['task']})" if labels else "none",
             "versions": ", ".join(f"{name} {version}" for name, version in summary["versions"].items()) or "none",
-            "size": f"{size(summary['bytes'])} in {len(summary['features'])} feature sets",
+            "size": f"{size(summary['bytes'])} in {counted(len(summary['features']), 'feature set')}",
         }
     )
     for name, parts in summary["balance"].items():

@@ -87,4 +87,11 @@ def test_the_text_has_the_figures_and_json_is_json(toy, tmp_path):
     assert "2 of 2" in text
     assert f"  {found.best.id}" in text
     assert "compute" not in text  # no log tells
+    assert "without results" not in text
     assert json.loads(json.dumps(dataclasses.asdict(found)))["outcomes"][0]["mean"] == 0.6
+
+
+def test_one_setting_is_not_in_the_plural(toy, tmp_path):
+    text = comparison_text(compare(toy.store, results(tmp_path, [f"{GRID[0].id},0,0.5,1"])))
+    assert text.startswith("accuracy of 1 setting (")
+    assert f"without results: {len(GRID) - 1} more feature sets of the store" in text

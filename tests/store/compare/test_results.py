@@ -40,7 +40,7 @@ def test_repeats_are_gathered_by_feature_and_measure(tmp_path):
         ("feature,x\nlogmel-a\n", "line 2: has not 2 cells"),
         ("feature,x\nlogmel-a,1,2\n", "line 2: has not 2 cells"),
         ("feature,seed,x\nlogmel-a,1,2\nlogmel-a,1,3\n", "line 3: seed '1' of logmel-a occurs twice"),
-        (b"feature,x\nlogmel-a,\xff\n", "no UTF-8 text"),
+        (b"feature,x\nlogmel-a,\xff\n", r"line 2: is no UTF-8 text .*; save it as UTF-8"),
         ('feature,x\n"logmel-a,1\n', "no CSV"),
     ],
 )
