@@ -36,7 +36,6 @@ class Derived(Feature):
     """
 
     UNSTORED: ClassVar[frozenset[str]] = Feature.UNSTORED | {"mono", "res_type"}  # the parent's
-    NULLABLE: ClassVar[frozenset[str]] = Feature.NULLABLE | {"layer", "crop_frames", "step_frames"}
 
     kind: Literal["derived"] = "derived"
     parent: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]

@@ -48,14 +48,11 @@ class Scaled(Feature):
         data = super()._settle(data)
         if not cls._stores_log(data):
             for name in ("ref", "amin", "top_db"):
-                if data.get(name) is None:
-                    data[name] = None
+                data.setdefault(name, None)
         return data
 
     @model_validator(mode="after")
     def _check_scale(self) -> Self:
-        if self.is_log and (self.ref is None or self.amin is None):
-            raise ValueError(f"ref={self.ref}, amin={self.amin}: output = 'log' needs both")
         for name in () if self.is_log else ("ref", "amin", "top_db"):
             value = getattr(self, name)
             if value is not None:

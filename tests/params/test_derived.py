@@ -21,12 +21,14 @@ def test_whatever_changes_the_numbers_changes_the_id() -> None:
     ):  # fmt: skip
         assert Derived(**{**WHOLE, **change}).id != plain.id
     assert Derived(**WHOLE, layer=None).id == plain.id
+    assert not {"mono", "res_type", "center"} & set(plain.canonical())
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"model": "abc"}, "model"),
+        ({"parent": "../elsewhere"}, "parent"),
         ({"units": 0}, "units"),
         ({"frame_seconds": 0.0}, "frame_seconds"),
         ({"crop_frames": 4}, "both, or neither"),

@@ -1,6 +1,7 @@
 """The arithmetic of refusals against librosa's own filter banks and bandwidths."""
 
 import warnings
+from typing import get_args
 
 import hypothesis.strategies as st
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from scipy.signal import get_window
 
 from melgrid.params.limits import BANDWIDTHS, empty_bands, mel_edges, wavelet_cutoff
+from melgrid.params.scaled import Window
 
 
 @given(
@@ -42,6 +44,10 @@ def test_edges_are_librosas_mel_frequencies(htk):
 
     theirs = librosa.mel_frequencies(98, fmin=30.0, fmax=11025.0, htk=htk)
     np.testing.assert_allclose(mel_edges(96, 30.0, 11025.0, htk), theirs, rtol=1e-12)
+
+
+def test_every_window_has_a_bandwidth():
+    assert sorted(get_args(Window)) == sorted(BANDWIDTHS)
 
 
 @pytest.mark.parametrize("window", sorted(BANDWIDTHS))

@@ -123,7 +123,7 @@ def test_bins_without_frequency_are_numbered() -> None:
 
 def test_every_public_name_loads() -> None:
     for name in melgrid.transforms.__all__:
-        assert getattr(melgrid.transforms, name).__name__ or name == "Octaves"
+        assert getattr(melgrid.transforms, name) is not None
     assert set(melgrid.transforms.__all__) == set(dir(melgrid.transforms))
     with pytest.raises(AttributeError, match="no attribute 'melbank'"):
         melgrid.transforms.melbank  # noqa: B018
