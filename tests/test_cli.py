@@ -170,9 +170,13 @@ def test_verify_tells_a_whole_store_from_a_damaged_one(store, tmp_path):
     import shutil
 
     path, summary = store
-    assert melgrid("verify", path, "--deep").returncode == 0
+    assert "no fault found" in melgrid("verify", path, "--deep").stdout
     copy = tmp_path / "copy"
     shutil.copytree(path, copy)
+    (copy / "clips.parquet").unlink()
+    assert melgrid("verify", copy).returncode == 4
+    done = melgrid("verify", copy, "--repair")
+    assert (done.returncode, "no fault left" in done.stdout) == (0, True)
     shard = next((copy / summary["features"][0]).glob("shard-*.h5"))
     data = bytearray(shard.read_bytes())
     data[-1] ^= 1

@@ -54,7 +54,7 @@ def _corpus_text(corpus: dict[str, Any]) -> str:
     options = [f"  {key}={o['default']}  ({o['type']})" for key, o in corpus["options"].items()]
     return "\n".join(
         [
-            corpus["description"],
+            corpus["description"].replace("``", ""),
             "",
             f"Cite:    {corpus['citation']}",
             f"Licence: {corpus['licence']}",

@@ -23,6 +23,7 @@ def verify(
     from melgrid.store import verify as check
 
     faults = check(store, deep=deep, repair=repair)
-    show(faults, json, lambda found: "\n".join(map(str, found)) if found else f"{store}: no fault found")
+    none = f"{store}: no fault {'left' if repair else 'found'}"
+    show(faults, json, lambda found: "\n".join(map(str, found)) or none)
     if faults:
         raise typer.Exit(_FAULTY)

@@ -57,7 +57,7 @@ def read_table(path: Path, *, sep: str = ",", needs: Collection[str] = (), **how
     Raises
     ------
     DatasetError
-        If the file cannot be parsed, has rows that are longer than its header, or lacks a column.
+        If the file cannot be parsed, has other separators, rows that are longer than its header, or lacks a column.
     """
     import pandas as pd
 
@@ -76,6 +76,9 @@ def read_table(path: Path, *, sep: str = ",", needs: Collection[str] = (), **how
         raise DatasetError(f"{path}: rows have more cells than the header; does a separator end them?") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read as a table: {error}") from error
+    header = table.columns[0] if len(table.columns) == 1 else ""
+    if other := next((mark for mark in ";,\t|" if mark in header), None):
+        raise DatasetError(f"{path}: cells are separated by {other!r}; separate them by {sep!r}")
     if lacking := [column for column in needs if column not in table.columns]:
         have = ", ".join(map(str, table.columns[:12]))
         raise DatasetError(f"{path}: column {lacking[0]!r} is missing; the header has {have}")

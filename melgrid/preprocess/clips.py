@@ -125,6 +125,8 @@ def dealt(rows: pd.DataFrame, features: tuple[Feature, ...], nominal_seconds: fl
 
 def shard_size(clips: int, features: tuple[Feature, ...], nominal_seconds: float, shard_bytes: int) -> int:
     """How many clips fill a shard of a store of so many; see `dealt`."""
+    if shard_bytes < 1 << 20:
+        raise ParameterError(f"shard_mb={shard_bytes >> 20}: must be at least 1")
     largest = max(num_frames(f, round(nominal_seconds * f.sr)) * frame_bytes(f) for f in features)
     return clips_per_shard(clips, largest, shard_bytes)
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from melgrid.errors import MismatchError, ParameterError
 from melgrid.params import Derived, Feature, Grid
@@ -46,8 +46,15 @@ def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature])
     """
     if isinstance(grid, Grid):
         return grid.resolve(native_rate(dataset) if grid.needs_native else None)
-    features = (grid,) if isinstance(grid, Feature) else tuple(dict.fromkeys(grid))
+    alone = isinstance(grid, Feature | str | type) or not isinstance(grid, Iterable)
+    features: tuple[Any, ...] = (grid,) if alone else tuple(dict.fromkeys(grid))
+    if not features:
+        raise ParameterError(f"grid={grid!r}: has no feature")
     for feature in features:
+        if not isinstance(feature, Feature):
+            raise ParameterError(
+                f"grid={feature!r}: must be a Grid, a feature such as melgrid.LogMel(n_mels=96), or several features"
+            )
         if isinstance(feature, Derived):
             raise ParameterError(f"{feature.id}: is made from {feature.parent} by a model; use melgrid.loaders.derive")
     return features
@@ -55,6 +62,8 @@ def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature])
 
 def chosen(dataset: Dataset, grid: Grid | Feature | Iterable[Feature], limit: int | None) -> Dataset:
     """Take as many clips as asked for, and add the variants that the grid asks for."""
+    if not hasattr(dataset, "clips"):
+        raise ParameterError(f"dataset={dataset!r}: must be a Dataset, as melgrid.datasets.load(NAME, ROOT) returns it")
     return augmented(take(dataset, limit), grid.augment if isinstance(grid, Grid) else ())
 
 

@@ -248,6 +248,21 @@ class ClipTable:
             return pd.Series([None] * len(self), dtype="str")
         return _pandas(self._table.select([name]))[name]
 
+    def codes(self, name: str) -> tuple[NDArray[np.int64], pa.Array]:
+        """Number the texts of a column, -1 where there is none; what a million Python strings would take memory for.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        codes : ndarray of int64, shape (n,)
+        texts : array of str, each once
+        """
+        encoded = self._table[name].combine_chunks().dictionary_encode()
+        return encoded.indices.fill_null(-1).to_numpy().astype(np.int64), encoded.dictionary
+
 
 def _read(data: bytes) -> pa.Table:
     """Read a table as `table_to_bytes` writes it: not the answer to everything that Parquet can be."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ __all__ = ["copies", "groups", "inseparable"]
 Ints = NDArray[np.int64]
 
 
-def groups(table: ClipTable, places: Ints) -> tuple[Ints, NDArray[Any]]:
-    """Number the groups of some clips; a clip without a group is of that of its file.
+def groups(table: ClipTable, places: Ints) -> tuple[Ints, pa.Array]:
+    """Number the groups of some clips in the order in which they occur; one without a group is of that of its file.
 
     Parameters
     ----------
@@ -28,16 +29,19 @@ def groups(table: ClipTable, places: Ints) -> tuple[Ints, NDArray[Any]]:
     Returns
     -------
     numbers : ndarray of int64, shape (n,)
-    names : ndarray of str
+    names : array of str
         Of each number: a group, or the path of a file.
     """
-    codes, known = pd.factorize(table.column("group").iloc[places])
-    numbers = codes.astype(np.int64)
-    bare = places[numbers < 0]
-    paths = table.column("path").iloc[bare]
-    codes, files = pd.factorize(paths.where(paths.notna(), table.column("clip_id").iloc[bare]))
-    numbers[numbers < 0] = len(known) + codes
-    return numbers, np.concatenate([np.asarray(known, object), np.asarray(files, object)])
+    numbers, names = _numbered(table, "group", places)
+    bare = np.flatnonzero(numbers < 0)
+    if len(bare):
+        files, paths = _numbered(table, "path", places[bare])
+        alone = np.flatnonzero(files < 0)
+        ids, own = _numbered(table, "clip_id", places[bare[alone]])
+        files[alone] = len(paths) + ids
+        numbers[bare] = len(names) + files
+        names = pa.concat_arrays([names, paths, own])
+    return numbers, names
 
 
 def copies(table: ClipTable, places: Ints) -> Ints:
@@ -52,14 +56,24 @@ def copies(table: ClipTable, places: Ints) -> Ints:
     -------
     ndarray of int64, shape (n,)
     """
-    digests = table.column("source_sha256").iloc[places].reset_index(drop=True)
+    digests = table.codes("source_sha256")[0][places]
     numbers = np.arange(len(places))
-    again = np.flatnonzero(digests.duplicated(keep=False) & digests.notna())
+    often = np.bincount(digests[digests >= 0]) > 1
+    again = np.flatnonzero((digests >= 0) & np.append(often, False)[digests])  # -1 takes the last
     if len(again):
         stretch = [table.column(name).iloc[places[again]].fillna(-1.0).to_numpy() for name in ("start", "end")]
-        of = pd.DataFrame({"digest": digests.iloc[again].to_numpy(), "start": stretch[0], "end": stretch[1]})
+        of = pd.DataFrame({"digest": digests[again], "start": stretch[0], "end": stretch[1]})
         numbers[again] = again[of.reset_index().groupby(["digest", "start", "end"])["index"].transform("min")]
     return numbers
+
+
+def _numbered(table: ClipTable, column: str, places: Ints) -> tuple[Ints, pa.Array]:
+    """Texts of some clips as numbers, -1 where there is none, and the text of each number."""
+    codes, texts = table.codes(column)
+    numbers = codes[places]
+    there = numbers >= 0
+    numbers[there], found = pd.factorize(numbers[there])
+    return numbers, texts.take(pa.array(found))
 
 
 def inseparable(table: ClipTable, places: Ints) -> Ints:

@@ -172,8 +172,8 @@ def _distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return ordered[np.diff(ordered, prepend=-1) > 0]
 
 
-def _named(first: list[tuple[int, list[int]]], known: NDArray[Any]) -> list[tuple[str, list[int]]]:
-    return [(repr(known[one]), on) for one, on in first]
+def _named(first: list[tuple[int, list[int]]], known: Any) -> list[tuple[str, list[int]]]:
+    return [(repr(str(known[one])), on) for one, on in first]
 
 
 def _listing(count: int, first: list[tuple[str, list[int]]], names: list[str]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,14 @@ def test_a_missing_column_is_named_with_those_there(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DatasetError, match="column 'c' is missing; the header has a, b"):
         read_table(tmp_path / "t.csv", needs=("a", "c"))
+
+
+@pytest.mark.parametrize(("mark", "sep"), [(";", ","), ("\t", ","), (",", "\t"), ("|", ",")])
+def test_other_separators_are_named(tmp_path: Path, mark: str, sep: str) -> None:
+    (tmp_path / "t.csv").write_text(f"path{mark}label\na.wav{mark}dog\n")
+    with pytest.raises(DatasetError, match=re.escape(f"separated by {mark!r}; separate them by {sep!r}")):
+        read_table(tmp_path / "t.csv", sep=sep)
+    assert read_table(tmp_path / "t.csv", sep=mark).columns.tolist() == ["path", "label"]
 
 
 def test_numbers_know_empty_cells() -> None:

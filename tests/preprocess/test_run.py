@@ -241,6 +241,24 @@ def test_features_that_are_not_finite_are_not_stored(tmp_path):
     assert digests(tmp_path / "in turn" / mel.id) == digests(tmp_path / "both" / mel.id)
 
 
+def test_what_is_no_dataset_or_no_feature_is_told_apart(dataset, tmp_path):
+    store = tmp_path / "store"
+    for wrong, words in [
+        ("logmel", "grid='logmel': must be a Grid, a feature"),
+        ({"kind": "logmel"}, "grid='kind': must be"),
+        (LogMel, "must be a Grid, a feature"),
+        (7, "grid=7: must be"),
+        ([], r"grid=\[\]: has no feature"),
+    ]:
+        with pytest.raises(ParameterError, match=words):
+            run(dataset, wrong, store, **OPTIONS)
+    with pytest.raises(ParameterError, match=r"dataset='gtzan': must be a Dataset, as melgrid\.datasets\.load"):
+        run("gtzan", LogMel(), store, **OPTIONS)
+    assert not store.exists()
+    with pytest.raises(ParameterError, match="shard_mb=0: must be at least 1"):
+        run(dataset, LogMel(), store, progress=False, shard_mb=0)
+
+
 def test_on_error_is_one_of_two_words_before_anything_is_written(dataset, tmp_path):
     with pytest.raises(ParameterError, match="on_error='panic': must be 'quarantine' or 'stop'"):
         run(dataset, LogMel(n_mels=40), tmp_path / "store", on_error="panic", **OPTIONS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ __all__ = ["LONGEST_SECONDS", "Audio", "decode", "decoder_version", "read_bytes"
 
 Float32 = npt.NDArray[np.float32]
 
+_NO_SUCH_FILE = "File does not exist or is not a regular file (possibly a pipe?)"
 # A header that claims more frames than this per byte of the file is not trusted with one big allocation.
 _PLAUSIBLE_FRAMES_PER_BYTE = 64
 _BLOCK_FRAMES = 1 << 16
@@ -76,7 +79,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ClipError("missing", error.strerror or str(error)) from None
+        raise ClipError("missing", f"{error.strerror or error}{_other_spelling(path)}") from None
     if not data:
         raise ClipError("empty", "the file has no bytes")
     return data
@@ -124,7 +127,9 @@ def decode(data: bytes, name: str = "", longest_seconds: float = LONGEST_SECONDS
                 raise ClipError("truncated", f"the file ends where more should be: {error.error_string}") from None
     except soundfile.LibsndfileError as error:
         # Not str(error): that shows where the buffer lies in memory, and reasons are part of a store's bytes.
-        raise ClipError("undecodable", f"{error.error_string.rstrip('.')}{likeness(data)}") from None
+        # "File does not exist ..." is what it says of an MP3 file, of which it has every byte, without a whole frame.
+        words = error.error_string.rstrip(".").replace(_NO_SUCH_FILE, "nothing in it can be decoded")
+        raise ClipError("undecodable", f"{words}{likeness(data)}") from None
     except RuntimeError as error:
         raise ClipError("undecodable", f"{type(error).__name__}: {error}") from None
     if mp3 and len(samples) >= declared and (whole := _whole_mp3(data, len(samples), sr, buffer.tell())):
@@ -142,6 +147,17 @@ def decode(data: bytes, name: str = "", longest_seconds: float = LONGEST_SECONDS
     if not np.isfinite(energy) and (bad := int(np.count_nonzero(~np.isfinite(flat)))):
         raise ClipError("non_finite", f"{bad} of {flat.size} samples are NaN or infinite")
     return Audio(samples, sr)
+
+
+def _other_spelling(path: Path) -> str:
+    """What to say of a missing file that is there under a name that looks the same, as macOS and Linux write them."""
+    if path.name.isascii():
+        return ""
+    wanted = unicodedata.normalize("NFC", path.name)
+    with suppress(OSError):
+        if any(unicodedata.normalize("NFC", file.name) == wanted for file in path.parent.iterdir()):
+            return "; a file is there whose name has the same letters in another Unicode form (NFC, NFD): rename it"
+    return ""
 
 
 def _check_claims(file: soundfile.SoundFile, data: bytes, name: str) -> None:

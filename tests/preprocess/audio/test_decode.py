@@ -2,6 +2,7 @@
 
 import io
 import struct
+import unicodedata
 
 import numpy as np
 import pytest
@@ -126,6 +127,11 @@ def test_reasons(data, code):
     assert "0x" not in caught.value.message  # no address of this process: reasons are stored
 
 
+def test_an_mp3_without_a_whole_frame_is_not_said_to_be_no_file():
+    with pytest.raises(ClipError, match=r"^undecodable: nothing in it can be decoded"):
+        decode(b"\xff\xfb\x90\x64" + b"\x01" * 3000)
+
+
 def test_absurdly_large_but_finite_samples_are_samples():
     audio = decode(encoded(np.array([3e38, -3e38, 3e38]), 8000, format="WAV", subtype="FLOAT"))
     assert np.isfinite(audio.samples).all()
@@ -230,3 +236,14 @@ def test_reading(tmp_path):
         read_bytes(tmp_path / "empty.wav")
     (tmp_path / "some.wav").write_bytes(b"abc")
     assert read_bytes(tmp_path / "some.wav") == b"abc"
+
+
+def test_a_file_that_is_there_in_another_unicode_form_is_pointed_out(tmp_path):
+    wanted = "B\u00e4r.wav"
+    with pytest.raises(ClipError, match=r"No such file or directory$"):
+        read_bytes(tmp_path / wanted)
+    (tmp_path / unicodedata.normalize("NFD", wanted)).touch()
+    if (tmp_path / wanted).exists():
+        pytest.skip("this file system takes both forms for one name")
+    with pytest.raises(ClipError, match=r"missing: No such file.*another Unicode form \(NFC, NFD\): rename it"):
+        read_bytes(tmp_path / wanted)
