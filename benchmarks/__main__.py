@@ -52,6 +52,7 @@ def main() -> None:
             process = get_context("spawn").Process(target=measure, args=(name, settings, machine, asked.json))
             process.start()
             process.join()
+            os.sync()  # nor wait for the disk until what one has written is there
             if process.exitcode:
                 failed.append(name)
     print(f"\nresults: {asked.json}")
