@@ -14,7 +14,7 @@ import soundfile
 
 from melgrid.errors import ClipError
 from melgrid.preprocess.audio.emptiness import no_samples
-from melgrid.preprocess.audio.extent import missing_bytes
+from melgrid.preprocess.audio.extent import missing_bytes, stops_early
 from melgrid.preprocess.audio.likeness import likeness
 from melgrid.preprocess.audio.mpeg import frames_of, with_length
 
@@ -79,7 +79,8 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ClipError("missing", f"{error.strerror or error}{_other_spelling(path)}") from None
+        hint = _other_spelling(path) if isinstance(error, FileNotFoundError) else ""
+        raise ClipError("missing", f"{error.strerror or error}{hint}") from None
     if not data:
         raise ClipError("empty", "the file has no bytes")
     return data
@@ -140,6 +141,8 @@ def decode(data: bytes, name: str = "", longest_seconds: float = LONGEST_SECONDS
         raise ClipError("truncated", f"the header says {declared} samples a channel, {len(samples)} are there")
     if len(samples) == 0:
         raise no_samples(data)
+    if stops_early(data):
+        raise ClipError("truncated", f"the Ogg stream stops before its last page, after {len(samples) / sr:.1f} s")
     flat = samples.reshape(-1)
     # The energy is quick and finite unless a sample is not, or is absurdly large; only then look closer.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -151,11 +154,8 @@ def decode(data: bytes, name: str = "", longest_seconds: float = LONGEST_SECONDS
 
 def _other_spelling(path: Path) -> str:
     """What to say of a missing file that is there under a name that looks the same, as macOS and Linux write them."""
-    if path.name.isascii():
-        return ""
-    wanted = unicodedata.normalize("NFC", path.name)
-    with suppress(OSError):
-        if any(unicodedata.normalize("NFC", file.name) == wanted for file in path.parent.iterdir()):
+    with suppress(OSError):  # not by a look at the whole folder: there may be as many files as there are clips missing
+        if any(path.with_name(unicodedata.normalize(form, path.name)).exists() for form in ("NFC", "NFD")):
             return "; a file is there whose name has the same letters in another Unicode form (NFC, NFD): rename it"
     return ""
 

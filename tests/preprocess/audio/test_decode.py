@@ -159,6 +159,18 @@ def test_a_file_that_was_cut_is_truncated(form, subtype, kept):
     assert caught.value.code == "truncated"
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_stream_that_was_cut_is_truncated_wherever_the_cut_is(subtype):
+    data = encoded(tone(sr=48000, seconds=6), 48000, format="OGG", subtype=subtype)
+    assert len(decode(data).samples) == 6 * 48000
+    assert len(decode(data + b"TAG" + bytes(125)).samples) == 6 * 48000  # what others append is no matter
+    pages = [place for place in range(len(data)) if data.startswith(b"OggS\0", place)]
+    assert len(pages) > 4
+    for cut in (pages[-2], pages[-1], pages[-1] + 20, pages[-1] + 27, len(data) - 1):
+        with pytest.raises(ClipError, match="truncated: the Ogg stream stops before its last page, after"):
+            decode(data[:cut])
+
+
 def test_a_wav_that_claims_four_gigabytes_is_truncated_but_one_from_a_pipe_is_not():
     data = bytearray(encoded(tone(), 8000, format="WAV"))
     at = data.index(b"data") + 4
@@ -242,6 +254,9 @@ def test_a_file_that_is_there_in_another_unicode_form_is_pointed_out(tmp_path):
     wanted = "B\u00e4r.wav"
     with pytest.raises(ClipError, match=r"No such file or directory$"):
         read_bytes(tmp_path / wanted)
+    (tmp_path / "Ä").mkdir()
+    with pytest.raises(ClipError, match=r"missing: Is a directory$"):  # which is there under this very name
+        read_bytes(tmp_path / "Ä")
     (tmp_path / unicodedata.normalize("NFD", wanted)).touch()
     if (tmp_path / wanted).exists():
         pytest.skip("this file system takes both forms for one name")
