@@ -51,6 +51,7 @@ def commands() -> str:
 
             The same text as `melgrid COMMAND --help`; `make docs` also writes it as a man page, `build/man/melgrid.1`.
             Results go to standard output, progress and warnings to standard error; `--json` prints for machines.
+            `melgrid --version` prints the version.
 
             ## Exit codes
             """

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from melgrid._version import __version__
 
 if TYPE_CHECKING:
-    from melgrid import datasets, loaders, preprocess
+    from melgrid import datasets, loaders, preprocess, store
     from melgrid.params import Chroma, Cqt, Grid, LogMel, Mel, Mfcc, Stft, Vqt, Waveform
     from melgrid.preprocess import compute
     from melgrid.store import open_store
@@ -33,10 +33,11 @@ __all__ = [
     "loaders",
     "open_store",
     "preprocess",
+    "store",
     "__version__",
 ]
 
-_PACKAGES = ("datasets", "loaders", "preprocess")
+_PACKAGES = ("datasets", "loaders", "preprocess", "store")
 _HOMES = {"compute": "melgrid.preprocess", "open_store": "melgrid.store"}  # all others: melgrid.params
 
 

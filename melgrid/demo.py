@@ -1,4 +1,4 @@
-"""The whole of melgrid once, in a minute: a corpus, a grid of features, a network for each setting, and which won."""
+"""The whole of melgrid once, in minutes: a corpus, a grid of features, a network for each setting, and which won."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ CLIPS = 400
 EPOCHS = 8
 CROP_SECONDS = 1.5
 TRAIN, VALID, TEST = range(1, 8), (8, 9), 10
+NO_KERAS = "the demo trains with Keras: pip install 'melgrid[tensorflow]'"
 GRID = """\
 # Two window lengths and two hops, and a constant-Q transform: five features of one decode.
 [[features]]
@@ -72,7 +73,7 @@ def run_demo(folder: Path, *, jobs: int | None = None) -> float:
 
     start = time.perf_counter()
     if importlib.util.find_spec("keras") is None:
-        raise MelgridError("the demo trains with Keras: pip install 'melgrid[tensorflow]'")
+        raise MelgridError(NO_KERAS)
     corpus, store_path, grid_path = folder / "corpus", folder / "store", folder / "grid.toml"
     results_path, report_path = folder / "results.csv", folder / "report.html"
     foreign = [path.name for path in (corpus, store_path, grid_path, results_path, report_path) if path.exists()]
@@ -126,8 +127,11 @@ class Trained:
 
 def _train(features: FeatureSet) -> Trained:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet_stderr():  # TensorFlow tells of every GPU that is not there
-        import keras
+    try:
+        with quiet_stderr():  # TensorFlow tells of every GPU that is not there
+            import keras
+    except ImportError:  # it is there, but the framework that computes for it is not
+        raise MelgridError(NO_KERAS) from None
 
     from melgrid.loaders import KerasLoader, normalization, predict_clips
 

@@ -80,11 +80,11 @@ class MismatchError(StoreError):
 
 
 class LeakError(MelgridError, ValueError):
-    """Clips or groups would stand on two sides of a split."""
+    """Clips, copies of a clip or groups would stand on two sides of a split."""
 
 
 class LeakWarning(UserWarning):
-    """An official split puts one group on two sides."""
+    """An official split puts a group, or copies of a clip, on two sides."""
 
 
 class DatasetWarning(UserWarning):

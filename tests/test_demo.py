@@ -1,6 +1,7 @@
 """The demo on a smaller scale: everything once, and better than chance on a fold that was never seen."""
 
 import csv
+import sys
 
 import pytest
 
@@ -61,3 +62,9 @@ def test_without_keras_nothing_is_computed(tmp_path, monkeypatch):
     with pytest.raises(MelgridError, match=r"pip install 'melgrid\[tensorflow\]'"):
         demo.run_demo(tmp_path / "demo")
     assert not (tmp_path / "demo").exists()
+
+
+def test_keras_without_its_framework_is_told_in_the_same_words(monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)  # importing it raises ImportError
+    with pytest.raises(MelgridError, match=r"pip install 'melgrid\[tensorflow\]'"):
+        demo._train(None)

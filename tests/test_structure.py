@@ -98,7 +98,7 @@ def test_planning_compiles_nothing():
 
 def test_public_names():
     kinds = {model.__name__ for model in KINDS.values()}
-    others = {"Grid", "__version__", "compute", "datasets", "loaders", "open_store", "preprocess"}
+    others = {"Grid", "__version__", "compute", "datasets", "loaders", "open_store", "preprocess", "store"}
     assert {"LogMel", "Cqt"} < kinds
     assert sorted(melgrid.__all__) == sorted(kinds | others)
     for name in melgrid.__all__:

@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from melgrid.cli.options import Jobs
-
 __all__ = ["demo"]
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to work in.")] = Path("melgrid-demo"),
-    jobs: Jobs = None,
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="[DIR]", help="Folder to work in, new or of an earlier demo. Default: melgrid-demo."),
+    ] = Path("melgrid-demo"),
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Worker processes; default: one a processor.")
+    ] = None,
 ) -> None:
     """Make a corpus, a grid, a store and a trained model.
 

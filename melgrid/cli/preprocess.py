@@ -78,7 +78,10 @@ def preprocess(
     shard_mb: Annotated[int, typer.Option(metavar="N", min=1, help="Size that shards aim for, MiB.")] = 128,
     on_error: OnError = "quarantine",
     max_bad: Annotated[
-        float, typer.Option(metavar="FRACTION", min=0, max=1, help="More failed clips than this: exit code 3.")
+        float,
+        typer.Option(
+            metavar="FRACTION", min=0, max=1, help="More failed clips than this, known faults aside: exit code 3."
+        ),
     ] = 0.01,
     retry: Annotated[
         bool, typer.Option("--retry", help="Also try the clips again that failed in earlier runs.")

@@ -38,7 +38,7 @@ class Count:
 
 @dataclass(frozen=True)
 class Report:
-    """What `validate` found. Every file stands in one of the lists only.
+    """What `validate` found. A file stands in one of missing, empty, broken, extra and known_bad only.
 
     Attributes
     ----------

@@ -57,8 +57,8 @@ class LiveFeature(keras.layers.Layer):  # type: ignore[misc]
     Parameters
     ----------
     feature : Stft, Mel or LogMel
-        Or its canonical parameters. `sr`, `res_type`, `peak` and `excerpt` are up to the waveforms; its `dtype` is not
-        applied.
+        Or its canonical parameters. `sr`, `mono`, `channels`, `res_type`, `peak` and `excerpt` are up to the waveforms;
+        its `dtype` is not applied.
     **options
         Of every Keras layer.
     """

@@ -33,7 +33,8 @@ class About(BaseModel):
     splits : dict
         Official split columns only, each with its values in order.
     versions : dict
-        What the numbers depend on: decoder, resampler, FFT, librosa and melgrid's engine; its release for the record.
+        What the numbers depend on: decoder, resampler, FFT, librosa, melgrid's engine and, where there are variants,
+        NumPy; melgrid's release for the record.
     nominal_seconds : float
         Usual length of a clip.
     """

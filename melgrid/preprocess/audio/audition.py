@@ -33,7 +33,7 @@ def audition(path: Path, parts: Iterable[tuple[float, float]] = ()) -> tuple[flo
     ------
     ClipError
         With the reason and the words with which a run puts the clip into quarantine. Those that depend on a feature
-        are left to the run: ``too_short`` and channels that do not fit.
+        are left to the run: ``too_short``, channels that do not fit, and a feature that is not finite.
     """
     complaints = Complaints()
     try:
