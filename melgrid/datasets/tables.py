@@ -77,7 +77,7 @@ def read_table(path: Path, *, sep: str = ",", needs: Collection[str] = (), **how
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise DatasetError(f"{path}: cannot be read as a table: {error}") from error
     header = table.columns[0] if len(table.columns) == 1 else ""
-    if other := next((mark for mark in ";,\t|" if mark in header), None):
+    if other := next((mark for mark in ";,\t|" if mark != sep and mark in header), None):
         raise DatasetError(f"{path}: cells are separated by {other!r}; separate them by {sep!r}")
     if lacking := [column for column in needs if column not in table.columns]:
         have = ", ".join(map(str, table.columns[:12]))

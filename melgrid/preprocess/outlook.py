@@ -47,7 +47,7 @@ def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature])
     if isinstance(grid, Grid):
         return grid.resolve(native_rate(dataset) if grid.needs_native else None)
     alone = isinstance(grid, Feature | str | type) or not isinstance(grid, Iterable)
-    features: tuple[Any, ...] = (grid,) if alone else tuple(dict.fromkeys(grid))
+    features: tuple[Any, ...] = (grid,) if alone else tuple(grid)
     if not features:
         raise ParameterError(f"grid={grid!r}: has no feature")
     for feature in features:
@@ -57,7 +57,7 @@ def resolve_features(dataset: Dataset, grid: Grid | Feature | Iterable[Feature])
             )
         if isinstance(feature, Derived):
             raise ParameterError(f"{feature.id}: is made from {feature.parent} by a model; use melgrid.loaders.derive")
-    return features
+    return tuple(dict.fromkeys(features))
 
 
 def chosen(dataset: Dataset, grid: Grid | Feature | Iterable[Feature], limit: int | None) -> Dataset:

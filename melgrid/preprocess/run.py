@@ -69,12 +69,13 @@ def run(
     shard_mb : int, MiB
         Size that the shards of the largest feature aim for. Only a new store asks.
     on_error : str
-        ``quarantine`` records a failed clip and goes on; ``stop`` ends the run, which can be resumed.
+        ``quarantine`` records a failed clip and goes on; ``stop`` ends the run, which can be resumed, unless the clip
+        is known to be bad.
     allow_mixed : bool
         Go on with other library versions or changed source files, and record it.
     retry : bool
-        Also try the clips again that gave no features in earlier runs. Shards that gain by it are made anew, beside
-        the old ones, and take their place when all are done.
+        Also try the clips again that gave no features in earlier runs, but for those that are known to be bad. Shards
+        that gain by it are made anew, beside the old ones, and take their place when all are done.
     limits : Limits
         Time and memory that one clip may cost, and how long its file may be.
     progress : bool
@@ -99,7 +100,8 @@ def run(
     ParameterError
         The grid breaks a rule, or options do not go together.
     MismatchError
-        The store was made from other clips, options or versions. Nothing is written.
+        The store was made from other clips, options or versions, and nothing is written; or a source file has
+        changed, which is found when it is read: shards that were finished before stay.
     StoreError
         The store cannot be written, or another run is using it.
     MelgridError
@@ -124,8 +126,9 @@ def run(
         if retry and present:
             _retry(manifest, present, template, table_of(manifest, dataset), summary, engine, progress)
         if missing and share:
-            own = share.of(every_task(template, missing, manifest, table_of(manifest, dataset)))
-            summary.take_share(work(own, summary, engine, progress), manifest.clips())
+            table = table_of(manifest, dataset)
+            own = share.of(every_task(template, missing, manifest, table))
+            summary.take_share(work(own, summary, engine, progress), table)
             summary.seconds = time.perf_counter() - start
             summary.log(manifest.clips())
             return summary

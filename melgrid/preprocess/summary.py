@@ -70,12 +70,18 @@ class RunSummary:
     shards: int = 0
 
     def take_share(self, infos: Mapping[tuple[str, int], ShardInfo], clips: pd.DataFrame) -> None:
-        """Count what shards of one share of the work hold; features appear only when all shares are done."""
+        """Count what shards of one share of the work hold; features appear only when all shares are done.
+
+        Of the clips that an earlier run did, only known faults have a reason here.
+        """
         failed: dict[int, int] = {}
         for (_, index), info in infos.items():
             failed[index] = min(failed.get(index, info.failed), info.failed)
         self.shards = len(failed)
-        self.clips, self.failed = int(clips["shard"].isin(list(failed)).sum()), sum(failed.values())
+        own = clips[clips["shard"].isin(list(failed))]
+        self.clips, self.failed = len(own), sum(failed.values())
+        if known := int(own["known_bad"].notna().sum()):
+            self.reasons["known_bad"] = known
         self.bytes_written = sum(info.bytes for info in infos.values())
 
     def count_failures(self, clips: pd.DataFrame) -> None:

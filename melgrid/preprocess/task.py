@@ -52,7 +52,7 @@ class ShardTask:
     skip : mapping of row to (reason, words)
         Clips that are known to fail and must not be touched.
     on_error : str
-        ``stop`` ends the run at the first clip that fails.
+        ``stop`` ends the run at the first clip that fails and is not known to be bad.
     allow_mixed : bool
         Accept source files that changed since the store first saw them.
     waveforms : mapping of SignalKey to str
@@ -161,11 +161,8 @@ class _Outcome:
                 self.lacking[feature.id] = "too_short", f"{num_samples} samples at {feature.sr} Hz give no frame"
             elif not _finite(values):
                 self.lacking[feature.id] = "non_finite", _TOO_LOUD
-        if self.lacking.keys() == self.values.keys():
-            if any(reason == "non_finite" for reason, _ in self.lacking.values()):
-                self.fail("non_finite", _TOO_LOUD)
-            else:
-                self.fail("too_short", f"{self.native_frames} samples give no frame of any feature")
+        if self.lacking and self.lacking.keys() == self.values.keys():
+            self.fail(*next(iter(self.lacking.values())))
 
     def fail(self, reason: Reason, words: str) -> None:
         self.values.clear()
@@ -270,8 +267,8 @@ def _compute(
     if isinstance(clip["known_bad"], str):
         outcome.fail("known_bad", clip["known_bad"])
         return outcome
-    # Here, for this too may take memory and time that kill the process: of a clip in hand.
-    _warm_up(plan.features, tuple(task.about.options.get("augment", ())))
+    effects = () if task.waveforms else task.about.options.get("augment", ())
+    _warm_up(plan.features, tuple(effects))  # here, for this too may kill the process: of a clip in hand
     complaints = Complaints()
     try:
         if task.waveforms:
@@ -343,9 +340,8 @@ def _waveforms(store: str, feature_id: str) -> FeatureSet:
 
 def _append(writer: ShardWriter, feature: Feature, outcome: _Outcome) -> None:
     values = outcome.values.get(feature.id)
-    reason, words = outcome.reason, outcome.words
-    if reason is None and feature.id in outcome.lacking:
-        reason, words = outcome.lacking[feature.id]
+    # What a feature lacks itself comes first: it would say so alone, too.
+    reason, words = outcome.lacking.get(feature.id, (outcome.reason, outcome.words))
     writer.append(
         values if reason is None else None,
         num_samples=outcome.num_samples.get(feature.id, 0),

@@ -89,11 +89,14 @@ def inseparable(table: ClipTable, places: Ints) -> Ints:
     ndarray of int64, shape (n,)
     """
     group, copy = groups(table, places)[0], copies(table, places)
-    found = group
-    while True:  # as often as groups are linked in a chain
-        merged = _lowest(_lowest(found, copy), group)
+    found = np.arange(group.max(initial=-1) + 1)  # of each group: the first one that it is known to be linked to
+    while True:
+        merged = found.copy()
+        # A link takes along what is linked already, so that a long chain takes few rounds.
+        np.minimum.at(merged, found[group], _lowest(found[group], copy))
+        merged = merged[merged]
         if (merged == found).all():
-            return found
+            return found[group]
         found = merged
 
 

@@ -147,7 +147,9 @@ def _check(features: FeatureSet, names: list[str], selections: list[Selection], 
     copy = copies(table, clips)
     count, first = _crossings(copy, sides)
     if count:
-        same = [(" = ".join(map(repr, ids[clips[copy == one]][:2])), on) for one, on in first]
+        same = [
+            (" = ".join(repr(ids[clips[(copy == one) & (sides == side)][0]]) for side in on), on) for one, on in first
+        ]
         leaks.append(f"{count} clips stand on more than one side under other names: {_listing(count, same, names)}")
     if not leaks:
         return

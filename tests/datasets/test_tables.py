@@ -59,6 +59,11 @@ def test_other_separators_are_named(tmp_path: Path, mark: str, sep: str) -> None
     assert read_table(tmp_path / "t.csv", sep=mark).columns.tolist() == ["path", "label"]
 
 
+def test_a_quoted_name_may_hold_the_separator(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('"path, from here"\na.wav\n')
+    assert read_table(tmp_path / "t.csv").columns.tolist() == ["path, from here"]
+
+
 def test_numbers_know_empty_cells() -> None:
     table = pd.DataFrame({"x": ["1.5", "", " ", "-2e3"], "y": ["1", "2", "3.0", "4"]})
     np.testing.assert_array_equal(numbers(table, "x", PATH), [1.5, np.nan, np.nan, -2000.0])

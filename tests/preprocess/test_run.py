@@ -214,6 +214,8 @@ def test_a_clip_too_short_for_one_feature_still_gives_the_others(tmp_path):
     store = melgrid.open_store(tmp_path / "store")
     assert len(store.find(framing="left").clip_ids) == 1
     assert len(store.find(framing="librosa").clip_ids) == 2
+    assert run(dataset, features[0], tmp_path / "alone", **OPTIONS).reasons == {"too_short": 1}
+    assert digests(tmp_path / "alone" / features[0].id) == digests(tmp_path / "store" / features[0].id)
 
 
 def test_features_that_are_not_finite_are_not_stored(tmp_path):
@@ -246,6 +248,7 @@ def test_what_is_no_dataset_or_no_feature_is_told_apart(dataset, tmp_path):
     for wrong, words in [
         ("logmel", "grid='logmel': must be a Grid, a feature"),
         ({"kind": "logmel"}, "grid='kind': must be"),
+        ([{"kind": "logmel"}], "grid={'kind': 'logmel'}: must be"),
         (LogMel, "must be a Grid, a feature"),
         (7, "grid=7: must be"),
         ([], r"grid=\[\]: has no feature"),

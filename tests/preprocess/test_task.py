@@ -52,6 +52,15 @@ def test_no_clip_pays_for_the_vocoder(task, dataset, monkeypatch):
     assert altered == [(0, "gain db=-6"), (0, "pitch_shift n_steps=2")]
 
 
+def test_stored_waveforms_need_no_vocoder(task, dataset, monkeypatch):
+    altered = []
+    monkeypatch.setattr(tasks, "altered", lambda *args: altered.append(args))
+    monkeypatch.setattr(tasks, "_take_from_waveforms", lambda *args: None)
+    variants = augmented(dataset, ["pitch_shift n_steps=2"])
+    run_shard(replace(task, about=about_of(variants), waveforms={None: "waveform"}, probe=True), id, id)
+    assert not altered
+
+
 def test_noise_is_computed_once_for_all_shards_of_a_grid(task, monkeypatch):
     calls, run_noise = [], Plan.run_noise
     monkeypatch.setattr(Plan, "run_noise", lambda self: calls.append(self) or run_noise(self))

@@ -1,8 +1,10 @@
 """What must stand on one side although no column says so: stretches of one file, and files that are there twice."""
 
+import numpy as np
 import pytest
 
 from melgrid.errors import LeakError, LeakWarning
+from melgrid.store import groups
 
 PER_FILE = 4
 STRETCHES = {
@@ -48,6 +50,23 @@ def test_a_file_that_is_there_twice_is_a_leak(make_toy):
     assert "group" not in str(caught.value).partition(". ")[0]
     with pytest.warns(LeakWarning, match="1 clips stand on more than one side under other names"):
         make_toy("b", columns=NO_GROUPS, contents={"clip-5": 4}).store[0].split(train={"fold": 1}, test={"fold": 2})
+
+
+def test_a_copy_is_named_from_each_side(make_toy):
+    fs = make_toy(columns=NO_GROUPS, contents=COPIES, splits={}).store[0]
+    with pytest.raises(LeakError, match="'clip-1' = 'clip-9' in train and test"):  # clip 6 is on the side of clip 1
+        fs.split(train={"clip_id": ["clip-1", "clip-6"]}, test={"clip_id": ["clip-9"]})
+
+
+def test_a_long_chain_of_groups_and_copies_takes_few_rounds(make_toy, monkeypatch):
+    columns = {"group": [f"g{i // 2}" for i in range(400)]}
+    table = make_toy(columns=columns, clips=400, contents={f"clip-{i}": (i + 1) // 2 for i in range(400)}).store.table
+    places, rounds, lowest = np.arange(400), [], groups._lowest
+    monkeypatch.setattr(groups, "_lowest", lambda *args: rounds.append(0) or lowest(*args))
+    assert set(groups.inseparable(table, places).tolist()) == {0}
+    assert len(rounds) < 20
+    odd = np.flatnonzero([int(clip_id[5:]) % 2 for clip_id in table.ids])  # one of each group, and no copies
+    assert len(set(groups.inseparable(table, odd).tolist())) == 200
 
 
 def test_drawn_sides_keep_copies_together_and_the_groups_that_they_link(make_toy):

@@ -85,7 +85,9 @@ def verify(path: str | Path, deep: bool = False, repair: bool = False) -> list[F
     Raises
     ------
     StoreError
-        `path` is no folder, or, for a repair, a producer is at work.
+        `path` is no folder; or, for a repair, a producer is at work, or too little can be read to rebuild anything.
+    MismatchError
+        For a repair, a newer melgrid made the store, or some of it; nothing is changed.
     """
     path = Path(path)
     if not path.is_dir():

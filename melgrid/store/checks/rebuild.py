@@ -75,7 +75,8 @@ def clip_rows(path: Path) -> pd.DataFrame:
     """Rebuild the rows of the clip table that a shard stands for, without status and reason."""
     with open_shard(path) as file:
         index = int(file.attrs["shard_index"])
-        clips = {name: values[()] for name, values in file["clip"].items() if name not in ("mean", "m2")}
+        group = file["clip"]  # whose items() are None where they cannot be read
+        clips = {name: group[name][()] for name in group if name not in ("mean", "m2")}
     count = len(clips["id"])
     columns: dict[str, list[Any]] = {
         "clip_id": _text(clips["id"]),

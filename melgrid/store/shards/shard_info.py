@@ -37,6 +37,7 @@ __all__ = [
 FORMAT = "melgrid-shard"
 FORMAT_VERSION = 1
 SHARD_FILE = re.compile(r"shard-(\d{5,})(?:-r(\d+))?\.h5")
+SYSTEM_ERROR = re.compile(r"\berrno = (\d+)")  # as HDF5 writes it
 BLOCK = 1 << 20
 REMEDY = "melgrid verify --repair says what can be done"
 # What reading a damaged file through HDF5 raises.
@@ -121,10 +122,13 @@ class ShardInfo:
 def may_pass(error: BaseException) -> bool:
     """Whether an error says that a file could not be read now, which proves no damage: memory, descriptors, the disk.
 
-    The system's errors have a number, damage has none.
+    The system's errors have a number, damage has none. Of what HDF5 looks up it is in the words of a KeyError or
+    RuntimeError only.
     """
     cause = error.__cause__ or error
     number = getattr(cause, "errno", None)
+    if number is None and (found := SYSTEM_ERROR.search(str(cause))):
+        number = int(found[1])
     return isinstance(cause, MemoryError) or number not in (None, errno.ENOENT, errno.ENOTDIR)
 
 

@@ -15,6 +15,7 @@ from melgrid.store import Fault, Manifest, feature_record, lock, open_store, ver
 from melgrid.store.checks import faults, repair
 from melgrid.store.checks.adoption import adopt
 from melgrid.store.checks.faults import find_faults
+from melgrid.store.checks.rebuild import clip_rows
 from melgrid.store.shards import shard_info
 
 TWO = ("float16", "complex")
@@ -465,6 +466,43 @@ def test_a_disk_that_fails_in_the_middle_of_a_repair_costs_no_shard(toy, monkeyp
     with pytest.raises(StoreError, match=r"shard-00000\.h5: .*Input/output error.* no proof of damage"):
         verify(toy.path, repair=True)
     assert snapshot(toy.path) == before
+
+
+HDF5_WORDS = (
+    "Unable to synchronously open object (file read failed: filename = 'x.h5', errno = 5, buf = 0x55f1749adb70)"
+)
+
+
+def read_error_at(monkeypatch, file, name, kind):
+    find = h5py.Group.__getitem__
+
+    def failing(group, own):
+        if group.file.filename == str(file) and own == name:
+            raise kind(HDF5_WORDS)
+        return find(group, own)
+
+    monkeypatch.setattr(h5py.Group, "__getitem__", failing)
+
+
+@pytest.mark.parametrize("kind", [KeyError, RuntimeError])
+def test_a_read_error_in_the_words_of_hdf5_proves_no_damage(toy, features, monkeypatch, kind):
+    """So they are where HDF5 looks up an object: of a shard that no manifest lists, nothing else is read before."""
+    toy.write(features["float32"])
+    shard = toy.path / features["float32"].id / "shard-00000.h5"
+    before = snapshot(toy.path)
+    read_error_at(monkeypatch, shard, "about", kind)
+    (fault,) = verify(toy.path, repair=True)
+    assert fault.file == str(shard.relative_to(toy.path))
+    assert "no proof of damage" in fault.remedy
+    assert snapshot(toy.path) == before
+
+
+def test_a_read_error_in_the_clips_of_a_shard_is_told_as_one(toy, monkeypatch):
+    shard = toy.path / toy.store.ids[0] / "shard-00000.h5"
+    read_error_at(monkeypatch, shard, "labels", KeyError)
+    with pytest.raises(ShardError, match="errno = 5") as caught:
+        clip_rows(shard)
+    assert shard_info.may_pass(caught.value)
 
 
 def test_damage_that_costs_too_much_memory_is_damage_all_the_same(toy, monkeypatch):
