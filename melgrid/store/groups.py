@@ -56,13 +56,16 @@ def copies(table: ClipTable, places: Ints) -> Ints:
     -------
     ndarray of int64, shape (n,)
     """
-    digests = table.codes("source_sha256")[0][places]
+    known, prefixes = table.digest_prefixes()
+    prefixes = prefixes[places]
+    ordered = np.sort(prefixes[known[places]])
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
     numbers = np.arange(len(places))
-    often = np.bincount(digests[digests >= 0]) > 1
-    again = np.flatnonzero((digests >= 0) & np.append(often, False)[digests])  # -1 takes the last
+    again = np.flatnonzero(known[places] & np.isin(prefixes, twice)) if len(twice) else twice
     if len(again):
+        digests = pd.factorize(table.column("source_sha256").iloc[places[again]])[0]
         stretch = [table.column(name).iloc[places[again]].fillna(-1.0).to_numpy() for name in ("start", "end")]
-        of = pd.DataFrame({"digest": digests[again], "start": stretch[0], "end": stretch[1]})
+        of = pd.DataFrame({"digest": digests, "start": stretch[0], "end": stretch[1]})
         numbers[again] = again[of.reset_index().groupby(["digest", "start", "end"])["index"].transform("min")]
     return numbers
 

@@ -1,10 +1,12 @@
 """What must stand on one side although no column says so: stretches of one file, and files that are there twice."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from melgrid.errors import LeakError, LeakWarning
-from melgrid.store import groups
+from melgrid.store import About, groups
+from melgrid.store.clips import COLUMNS, ClipTable, table_to_bytes, with_all_columns
 
 PER_FILE = 4
 STRETCHES = {
@@ -77,3 +79,35 @@ def test_drawn_sides_keep_copies_together_and_the_groups_that_they_link(make_toy
         # 0 1, 6 7 and 8 9 by clip 1 and its copies; 2 by clip 8 (3 has failed)
         assert any({0, 1, 2, 6, 7, 8, 9} <= side for side in sides)
         assert len(set.union(*sides)) == 19
+
+
+def table_of(digests):
+    """Some clips of files whose digests are given; of every one the whole."""
+    columns = dict.fromkeys(COLUMNS) | {"labels": []}
+    rows = [{**columns, "clip_id": f"c{i}", "shard": 0, "row": i} for i in range(len(digests))]
+    clips = pd.DataFrame(rows, columns=COLUMNS, dtype=object).assign(source_sha256=digests)
+    return ClipTable(table_to_bytes(with_all_columns(clips)), About(dataset="toy"))
+
+
+A, B, NEAR_A = "a" * 64, "b" * 64, "a" * 63 + "b"
+
+
+@pytest.mark.parametrize(
+    ("digests", "expected"),
+    [
+        ([], []),
+        ([None, None], [0, 1]),
+        ([A, None, A, B], [0, 1, 0, 3]),
+        ([A, NEAR_A, B], [0, 1, 2]),  # the first digits are those that are compared first
+        ([NEAR_A, A, NEAR_A, A, None], [0, 1, 0, 1, 4]),
+    ],
+)
+def test_copies_are_of_equal_digests(digests, expected):
+    places = np.arange(len(digests))
+    assert groups.copies(table_of(digests), places).tolist() == expected
+    if digests:
+        assert groups.copies(table_of(digests), places[1:]).tolist() == copies_by_hand(digests[1:])
+
+
+def copies_by_hand(digests):
+    return [i if digest is None else digests.index(digest) for i, digest in enumerate(digests)]
