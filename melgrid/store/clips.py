@@ -264,24 +264,24 @@ class ClipTable:
         encoded = self._table[name].combine_chunks().dictionary_encode()
         return encoded.indices.fill_null(-1).to_numpy().astype(np.int64), encoded.dictionary
 
-    def digest_prefixes(self) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
-        """Tell which clips have a digest of their source, and its first eight digits as a number.
+    def digest_endings(self) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
+        """Tell which clips have a digest of their source, and its last eight digits as a number.
 
         Digests of a million clips as texts, or in a hash table, take 200 MB; two that differ here do differ.
 
         Returns
         -------
         known : ndarray, shape (n,)
-        prefixes : ndarray, shape (n,); 0 where there is no digest
+        endings : ndarray, shape (n,); 0 where there is no digest
         """
         column = self._table["source_sha256"].combine_chunks().fill_null("")
         _, offsets, digits = (np.frombuffer(buffer or b"", np.uint8) for buffer in column.buffers())
         starts = offsets.view(np.int32)[column.offset : column.offset + len(column) + 1]
         known = np.diff(starts) == _DIGITS
-        prefixes = np.zeros(len(column), np.uint64)
-        places = starts[:-1][known][:, None] + np.arange(8, dtype=np.int32)
-        prefixes[known] = digits[places].view(np.uint64)[:, 0]
-        return known, prefixes
+        endings = np.zeros(len(column), np.uint64)
+        places = starts[1:][known][:, None] + np.arange(-8, 0, dtype=np.int32)
+        endings[known] = digits[places].view(np.uint64)[:, 0]
+        return known, endings
 
 
 def _read(data: bytes) -> pa.Table:

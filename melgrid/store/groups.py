@@ -56,12 +56,12 @@ def copies(table: ClipTable, places: Ints) -> Ints:
     -------
     ndarray of int64, shape (n,)
     """
-    known, prefixes = table.digest_prefixes()
-    prefixes = prefixes[places]
-    ordered = np.sort(prefixes[known[places]])
+    known, endings = table.digest_endings()
+    endings = endings[places]
+    ordered = np.sort(endings[known[places]])
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     numbers = np.arange(len(places))
-    again = np.flatnonzero(known[places] & np.isin(prefixes, twice)) if len(twice) else twice
+    again = np.flatnonzero(known[places] & np.isin(endings, twice)) if len(twice) else twice
     if len(again):
         digests = pd.factorize(table.column("source_sha256").iloc[places[again]])[0]
         stretch = [table.column(name).iloc[places[again]].fillna(-1.0).to_numpy() for name in ("start", "end")]

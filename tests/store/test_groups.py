@@ -89,7 +89,7 @@ def table_of(digests):
     return ClipTable(table_to_bytes(with_all_columns(clips)), About(dataset="toy"))
 
 
-A, B, NEAR_A = "a" * 64, "b" * 64, "a" * 63 + "b"
+A, B, NEAR_A = "a" * 64, "b" * 64, "b" + "a" * 63
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ A, B, NEAR_A = "a" * 64, "b" * 64, "a" * 63 + "b"
         ([], []),
         ([None, None], [0, 1]),
         ([A, None, A, B], [0, 1, 0, 3]),
-        ([A, NEAR_A, B], [0, 1, 2]),  # the first digits are those that are compared first
+        ([A, NEAR_A, B], [0, 1, 2]),  # the last digits are those that are compared first
         ([NEAR_A, A, NEAR_A, A, None], [0, 1, 0, 1, 4]),
     ],
 )
