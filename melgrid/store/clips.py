@@ -274,7 +274,8 @@ class ClipTable:
         known : ndarray, shape (n,)
         endings : ndarray, shape (n,); 0 where there is no digest
         """
-        column = self._table["source_sha256"].combine_chunks().fill_null("")
+        column = self._table["source_sha256"].combine_chunks()
+        column = column.fill_null("") if column.null_count else column  # which copies
         _, offsets, digits = (np.frombuffer(buffer or b"", np.uint8) for buffer in column.buffers())
         starts = offsets.view(np.int32)[column.offset : column.offset + len(column) + 1]
         known = np.diff(starts) == _DIGITS
