@@ -249,6 +249,10 @@ class ClipTable:
             return pd.Series([None] * len(self), dtype="str")
         return _pandas(self._table.select([name]))[name]
 
+    def _whole(self, name: str) -> pa.Array:
+        column = self._table[name]
+        return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which copies
+
     def codes(self, name: str) -> tuple[NDArray[np.int64], pa.Array]:
         """Number the texts of a column, -1 where there is none; what a million Python strings would take memory for.
 
@@ -261,7 +265,7 @@ class ClipTable:
         codes : ndarray of int64, shape (n,)
         texts : array of str, each once
         """
-        encoded = self._table[name].combine_chunks().dictionary_encode()
+        encoded = self._whole(name).dictionary_encode()
         return encoded.indices.fill_null(-1).to_numpy().astype(np.int64), encoded.dictionary
 
     def digest_endings(self) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
@@ -274,7 +278,7 @@ class ClipTable:
         known : ndarray, shape (n,)
         endings : ndarray, shape (n,); 0 where there is no digest
         """
-        column = self._table["source_sha256"].combine_chunks()
+        column = self._whole("source_sha256")
         column = column.fill_null("") if column.null_count else column  # which copies
         _, offsets, digits = (np.frombuffer(buffer or b"", np.uint8) for buffer in column.buffers())
         starts = offsets.view(np.int32)[column.offset : column.offset + len(column) + 1]
