@@ -61,7 +61,7 @@ def copies(table: ClipTable, places: Ints) -> Ints:
     ordered = np.sort(endings[known[places]])
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
     numbers = np.arange(len(places))
-    again = np.flatnonzero(known[places] & np.isin(endings, twice)) if len(twice) else twice
+    again = np.flatnonzero(known[places] & np.isin(endings, twice))
     if len(again):
         digests = pd.factorize(table.column("source_sha256").iloc[places[again]])[0]
         stretch = [table.column(name).iloc[places[again]].fillna(-1.0).to_numpy() for name in ("start", "end")]
@@ -80,17 +80,7 @@ def _numbered(table: ClipTable, column: str, places: Ints) -> tuple[Ints, pa.Arr
 
 
 def inseparable(table: ClipTable, places: Ints) -> Ints:
-    """Number some clips so that those that must stand on one side, for group or for content, have one number.
-
-    Parameters
-    ----------
-    table : ClipTable
-    places : ndarray of int64, shape (n,)
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-    """
+    """Number some clips, as `copies` does, so that all that must stand on one side have one number."""
     group, copy = groups(table, places)[0], copies(table, places)
     found = np.arange(group.max(initial=-1) + 1)  # of each group: the first one that it is known to be linked to
     while True:

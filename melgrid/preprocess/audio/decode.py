@@ -14,9 +14,10 @@ import soundfile
 
 from melgrid.errors import ClipError
 from melgrid.preprocess.audio.emptiness import no_samples
-from melgrid.preprocess.audio.extent import missing_bytes, stops_early
+from melgrid.preprocess.audio.extent import missing_bytes
 from melgrid.preprocess.audio.likeness import likeness
 from melgrid.preprocess.audio.mpeg import frames_of, with_length
+from melgrid.preprocess.audio.ogg import stops_early
 
 __all__ = ["LONGEST_SECONDS", "Audio", "decode", "decoder_version", "read_bytes"]
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import struct
-import zlib
-from collections.abc import Iterator
 
 from melgrid.errors import ClipError
+from melgrid.preprocess.audio.ogg import LAST, pages
 
 __all__ = ["no_samples"]
-
-_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_HEADER = 27  # bytes of an Ogg page before its table of segments
-_LAST = 4  # flag of an Ogg page
 
 
 def no_samples(data: bytes) -> ClipError:
@@ -63,38 +58,13 @@ def _chunks(data: bytes, number: str) -> ClipError:
 
 def _ogg(data: bytes) -> ClipError:
     last = samples = 0
-    for page in _pages(data):
+    for page in pages(data):
         if page is None:
             return ClipError("undecodable", "pages of the Ogg stream are damaged, and no sample can be decoded")
         flags, position = page
-        last, samples = flags & _LAST, max(samples, position)
+        last, samples = flags & LAST, max(samples, position)
     if not last:
         return ClipError("truncated", "the stream stops before its last page")
     if samples:
         return ClipError("undecodable", f"none of the {samples} samples of the Ogg stream can be decoded")
     return _empty()
-
-
-def _pages(data: bytes) -> Iterator[tuple[int, int] | None]:
-    """Flags and position of each page; None, and an end, where there is something else or the checksum is wrong."""
-    place = 0
-    while place < len(data):
-        head = data[place : place + _HEADER]
-        if len(head) < _HEADER or head[:5] != b"OggS\0" or head[5] >= 2 * _LAST:
-            yield None
-            return
-        segments = data[place + _HEADER : place + _HEADER + head[26]]
-        end = place + _HEADER + head[26] + sum(segments)
-        page = data[place:end]
-        (checksum,) = struct.unpack("<I", head[22:26])
-        if end > len(data) or _checksum(page[:22] + bytes(4) + page[26:]) != checksum:
-            yield None
-            return
-        yield head[5], struct.unpack("<q", head[6:14])[0]
-        place = end
-
-
-def _checksum(page: bytes) -> int:
-    """CRC-32 of Ogg (RFC 3533): zlib's polynomial, but bits in the other order and no complement."""
-    found = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{found:032b}"[::-1], 2)

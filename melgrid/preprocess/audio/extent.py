@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import struct
 
-__all__ = ["missing_bytes", "stops_early"]
+__all__ = ["missing_bytes"]
 
-_PAGE_HEADER = 27  # bytes of an Ogg page before its table of segments
-_LAST_PAGE = 4  # flag of an Ogg page
 _UNKNOWN = 0xFFFFFFFF  # what a writer that could not go back puts in place of a size
 
 
@@ -34,23 +32,6 @@ def missing_bytes(data: bytes) -> int:
     if data[:4] == b"FORM" and data[8:12] in (b"AIFF", b"AIFC"):
         return _in_chunks(data, ">I", b"SSND")
     return 0
-
-
-def stops_early(data: bytes) -> bool:
-    """Whether an Ogg stream ends within a page, or with one that is not marked as its last (RFC 3533, 6).
-
-    Parameters
-    ----------
-    data : bytes
-        A whole file of any format.
-    """
-    if data[:4] != b"OggS":
-        return False
-    page = data[data.rfind(b"OggS\0") :]
-    if len(page) < _PAGE_HEADER + 1:
-        return True
-    segments = page[_PAGE_HEADER : _PAGE_HEADER + page[26]]
-    return len(page) < _PAGE_HEADER + page[26] + sum(segments) or not page[5] & _LAST_PAGE
 
 
 def _in_chunks(data: bytes, number: str, wanted: bytes) -> int:
