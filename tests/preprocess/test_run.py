@@ -218,6 +218,20 @@ def test_a_clip_too_short_for_one_feature_still_gives_the_others(tmp_path):
     assert digests(tmp_path / "alone" / features[0].id) == digests(tmp_path / "store" / features[0].id)
 
 
+def test_each_feature_says_its_own_reason_where_a_clip_gives_none(tmp_path):
+    (tmp_path / "corpus" / "a").mkdir(parents=True)
+    for name, seconds in {"short": 0.002, "long": 1.0}.items():
+        soundfile.write(tmp_path / "corpus" / "a" / f"{name}.wav", np.zeros(int(8000 * seconds)), 8000)
+    dataset = datasets.load("folder", tmp_path / "corpus")
+    features = [LogMel(sr=sr, n_fft=512, n_mels=16, fmax=4000, framing="left") for sr in (8000, 16000)]
+    run(dataset, features, tmp_path / "both", **OPTIONS)
+    for feature, samples in zip(features, (16, 32), strict=True):
+        run(dataset, feature, tmp_path / feature.id, **OPTIONS)
+        assert digests(tmp_path / "both" / feature.id) == digests(tmp_path / feature.id / feature.id)
+        shard = (tmp_path / "both" / feature.id / "shard-00000.h5").read_bytes()
+        assert f"too_short: {samples} samples at {feature.sr} Hz give no frame".encode() in shard
+
+
 def test_features_that_are_not_finite_are_not_stored(tmp_path):
     """Finite samples whose squares are not: the clip lacks the power features and keeps the others."""
     loud = np.full(4000, 1e30, np.float32)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from melgrid.params import Cqt, LogMel
-from melgrid.preprocess import augmented
+from melgrid.preprocess import augmented, rehearsal
 from melgrid.preprocess import task as tasks
 from melgrid.preprocess.clips import clip_rows
 from melgrid.preprocess.plan import Plan
@@ -59,6 +59,22 @@ def test_stored_waveforms_need_no_vocoder(task, dataset, monkeypatch):
     variants = augmented(dataset, ["pitch_shift n_steps=2"])
     run_shard(replace(task, about=about_of(variants), waveforms={None: "waveform"}, probe=True), id, id)
     assert not altered
+
+
+def test_a_rehearsal_pays_for_the_vocoder_before_its_clock_runs(dataset, monkeypatch):
+    altered, started = [], []
+    real = rehearsal.run_shard
+    monkeypatch.setattr(tasks, "altered", lambda y, sr, how, clip_id: altered.append((len(started), how.text)))
+    monkeypatch.setattr(
+        rehearsal,
+        "run_shard",
+        lambda task, start, done: real(task, lambda row: (started.append(row), start(row)), done),
+    )
+    tasks._warm_up.cache_clear()
+    good = replace(dataset, clips=dataset.clips[dataset.clips["path"].str.contains("clip")].reset_index(drop=True))
+    rehearsal.rehearse(augmented(good, ["pitch_shift n_steps=2"]), (LogMel(n_fft=512, n_mels=21),))
+    assert altered == [(1, "pitch_shift n_steps=2")]  # with the first clip in hand, of those that are not timed
+    assert len(started) > 2
 
 
 def test_noise_is_computed_once_for_all_shards_of_a_grid(task, monkeypatch):
